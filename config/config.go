@@ -1,0 +1,59 @@
+package config
+
+import (
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"time"
+)
+
+// A Config is one whole, checked configuration. It is never changed after Load
+// returns it; a reload makes the next one.
+type Config struct {
+	Settings
+
+	// Generation counts configurations within one process, from 1. The loader
+	// leaves it 0; whoever applies configurations numbers them.
+	Generation uint64
+	// Files are all files that were read to make this value, absolute, sorted:
+	// the document itself and every file it names.
+	Files []string
+	// Routes in the order they are tried: all of `policy`, then all of `routes`.
+	Routes []*Route
+	// Certificates of the listeners, in the order of the keys. Empty when the
+	// configuration names none: then cmd supplies a local or a fallback one.
+	Certificates []*Certificate
+	// ClientCA and ClientCRL are downstream_mtls, as PEM; nil when absent.
+	ClientCA  []byte
+	ClientCRL []byte
+	// UpstreamCA is certificate_authority(_file) as PEM; nil means system trust.
+	UpstreamCA []byte
+	// SharedKey and CookieKey are the decoded secrets; nil when absent.
+	SharedKey Key
+	CookieKey Key
+	// SigningKeys are the decoded signing_key entries, the first signs; empty
+	// means that the key is derived from the shared secret.
+	SigningKeys []crypto.Signer
+	// Warnings are remarks that do not refuse the configuration.
+	Warnings []*Error
+}
+
+// A Certificate is a chain with its key, read, matched and parsed.
+type Certificate struct {
+	CertPEM []byte
+	KeyPEM  Secret
+	TLS     tls.Certificate
+	Leaf    *x509.Certificate
+}
+
+// UpstreamTimeout returns how long a request on r may take: the route's own
+// timeout, else 0 (no limit) for tunnels and websockets, else the default.
+func (c *Config) UpstreamTimeout(r *Route) time.Duration {
+	switch {
+	case r.Timeout != nil:
+		return *r.Timeout
+	case r.IsTCP() || r.Upgrades(c)["websocket"]:
+		return 0
+	}
+	return c.DefaultUpstreamTimeout
+}
