@@ -1,0 +1,66 @@
+package databroker
+
+import (
+	"maps"
+	"time"
+)
+
+// TypeSession is the record type of Session.
+const TypeSession = "session"
+
+// A Session says that a person has signed in with a provider and until when.
+// A *Session that a View returned is shared and must not be changed: Clone it
+// first.
+type Session struct {
+	ID      string `json:"-"` // random, at least 128 bits; the record id
+	Version uint64 `json:"-"` // of the record; 0 before the first PutSession
+
+	UserID string `json:"user_id"` // the provider's `sub`
+	IDPID  string `json:"idp_id"`  // which provider: equal subs of two are two people
+
+	IssuedAt  time.Time `json:"issued_at"`
+	ExpiresAt time.Time `json:"expires_at"` // absolute end; the record expires then
+
+	IDToken          Secret    `json:"id_token"`
+	AccessToken      Secret    `json:"access_token"`
+	RefreshToken     Secret    `json:"refresh_token"`
+	TokenExpiresAt   time.Time `json:"token_expires_at"`    // of the access token; zero is unknown
+	IDTokenExpiresAt time.Time `json:"id_token_expires_at"` // zero is unknown
+
+	// Claims are the provider's, as they came. Numbers are json.Number once
+	// read back, so that a large id keeps its digits.
+	Claims map[string]any `json:"claims,omitempty"`
+
+	// RefreshDisabled is set for sessions that nobody may lengthen, such as
+	// those made from a token that a program brought along.
+	RefreshDisabled bool `json:"refresh_disabled,omitempty"`
+}
+
+// UserKey returns the id of the session's User record.
+func (s *Session) UserKey() string { return UserKey(s.IDPID, s.UserID) }
+
+// Expired reports whether s is void at now. It expires at ExpiresAt, not
+// after; a session without an end is void, because it would never be looked
+// at again.
+func (s *Session) Expired(now time.Time) bool { return !now.Before(s.ExpiresAt) }
+
+// Idle reports whether s has rested for limit or longer at now. last is the
+// View's LastAccess; a session counts as touched when it was issued. A limit
+// of 0 or less is no limit.
+func (s *Session) Idle(last, now time.Time, limit time.Duration) bool {
+	if limit <= 0 {
+		return false
+	}
+	if last.Before(s.IssuedAt) {
+		last = s.IssuedAt
+	}
+	return now.Sub(last) >= limit
+}
+
+// Clone returns a copy that may be changed and put; the claims' values are
+// shared, the map is not.
+func (s *Session) Clone() *Session {
+	c := *s
+	c.Claims = maps.Clone(s.Claims)
+	return &c
+}
