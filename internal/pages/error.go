@@ -1,0 +1,230 @@
+package pages
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Error tells whoever sent r what went wrong, in the format they read.
+func (p *Pages) Error(r Request, e Problem) Answer {
+	var a Answer
+	switch Negotiate(r) {
+	case JSON:
+		a = problemJSON(e)
+	case Plain:
+		a = newAnswer(e.status(), typePlain, bareCSP, plainText(e))
+	case GRPC:
+		return grpcAnswer(r, e)
+	case Kubernetes:
+		a = kubernetesStatus(e)
+	case Robots:
+		return robots()
+	default:
+		a = p.errorPage(e)
+	}
+	if e.Retry > 0 {
+		a.setRetry(e.Retry)
+	}
+	switch e.status() {
+	case http.StatusUnauthorized:
+		// Owed by RFC 9110, section 11.6.1. The scheme is the one our handles are
+		// sent under; browsers know nothing of it and so open no dialog.
+		a.Header.Set("WWW-Authenticate", `Pomerium realm="cardea"`)
+	case http.StatusMethodNotAllowed:
+		a.Header.Set("Allow", e.Allow)
+	}
+	return a
+}
+
+// Robots tells crawlers to stay away.
+func (p *Pages) Robots() Answer { return robots() }
+
+func robots() Answer {
+	return newAnswer(http.StatusOK, typePlain, bareCSP, []byte("User-agent: *\nDisallow: /\n"))
+}
+
+// An errorView is an error page.
+type errorView struct {
+	Status       int
+	Name         string
+	Tone         string // class of the eyebrow: deny or wait
+	Title        string
+	Why, Next    string
+	Detail       string
+	Person       string
+	Wait         string
+	Clock        string
+	Action       Action
+	Other        Action
+	Host, Number string
+	Now          time.Time
+}
+
+func (p *Pages) errorPage(e Problem) Answer {
+	w := e.words()
+	v := errorView{
+		Status: e.status(), Name: w.name, Tone: "deny", Title: w.title, Why: w.why, Next: w.next,
+		Detail: clean(e.Detail, maxValue), Person: line(e.Person), Action: e.action(),
+		Other: Action{Label: line(e.Other.Label), URL: href(e.Other.URL)},
+		Host:  line(e.Host), Number: line(e.RequestID), Now: p.now(),
+	}
+	if v.Status >= 500 || v.Status == http.StatusTooManyRequests {
+		v.Tone = "wait"
+	}
+	if e.Retry > 0 {
+		v.Wait = say("error.wait", phrase(waitWords(e.Retry)))
+	}
+	if e.Kind == ClockSkew {
+		v.Clock = say("error.clock", exact(v.Now))
+	}
+	if e.Kind == Denied {
+		v.Next = brandWords(p.brand.ErrorText, v.Next)
+	}
+	return p.render(page{name: "error", status: v.Status, title: w.title, view: v, script: true})
+}
+
+// A problemObject is RFC 9457's, with the two members that clients of the
+// product we replace look for (error, request_id), and what to do next.
+type problemObject struct {
+	Type      string `json:"type"` // a relative reference would depend on the route host
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail"`
+	Next      string `json:"next"`
+	Kind      Kind   `json:"kind,omitempty"`
+	Error     string `json:"error"`
+	RequestID string `json:"request_id,omitempty"`
+}
+
+func problemJSON(e Problem) Answer {
+	w := e.words()
+	body := marshal(problemObject{
+		Type: "about:blank", Title: w.title, Status: e.status(), Detail: detail(e), Next: w.next,
+		Kind: e.Kind, Error: w.name, RequestID: line(e.RequestID),
+	})
+	return newAnswer(e.status(), typeProblem, bareCSP, body)
+}
+
+// A statusObject is the Status of the Kubernetes API, which kubectl prints.
+type statusObject struct {
+	Kind       string   `json:"kind"`
+	APIVersion string   `json:"apiVersion"`
+	Metadata   struct{} `json:"metadata"`
+	Status     string   `json:"status"`
+	Message    string   `json:"message"`
+	Reason     string   `json:"reason"`
+	Code       int      `json:"code"`
+}
+
+func kubernetesStatus(e Problem) Answer {
+	message := e.words().title + ": " + e.words().next
+	if e.RequestID != "" {
+		message += " (request " + line(e.RequestID) + ")"
+	}
+	body := marshal(statusObject{
+		Kind: "Status", APIVersion: "v1", Status: "Failure", Message: message,
+		Reason: kubernetesReason(e.status()), Code: e.status(),
+	})
+	return newAnswer(e.status(), typeJSON, bareCSP, body)
+}
+
+// kubernetesReason maps a status to the reasons of the Kubernetes API.
+func kubernetesReason(status int) string {
+	switch status {
+	case http.StatusBadRequest:
+		return "BadRequest"
+	case http.StatusUnauthorized:
+		return "Unauthorized"
+	case http.StatusNotFound:
+		return "NotFound"
+	case http.StatusMethodNotAllowed:
+		return "MethodNotAllowed"
+	case http.StatusRequestEntityTooLarge:
+		return "RequestEntityTooLarge"
+	case http.StatusTooManyRequests:
+		return "TooManyRequests"
+	case http.StatusGatewayTimeout:
+		return "Timeout"
+	case http.StatusServiceUnavailable, http.StatusBadGateway:
+		return "ServiceUnavailable"
+	}
+	if status >= 500 {
+		return "InternalError"
+	}
+	return "Forbidden"
+}
+
+// plainText is the error as lines for a terminal or a log.
+func plainText(e Problem) []byte {
+	w := e.words()
+	lines := []string{strconv.Itoa(e.status()) + " " + w.title, detail(e), w.next}
+	if e.RequestID != "" {
+		lines = append(lines, say("request_id")+": "+line(e.RequestID))
+	}
+	return []byte(strings.Join(lines, "\n") + "\n")
+}
+
+// detail is the why of e, with what may be added for this reader.
+func detail(e Problem) string {
+	why := e.words().why
+	if e.Detail != "" {
+		why += " " + clean(e.Detail, maxValue)
+	}
+	return why
+}
+
+// grpcAnswer is a trailers-only response (gRPC over HTTP/2, "Responses"): HTTP
+// status 200, and the error in the only headers.
+func grpcAnswer(r Request, e Problem) Answer {
+	contentType := mediaType(r.ContentType)
+	if !strings.HasPrefix(contentType, "application/grpc") || !plain(contentType, maxLine) {
+		contentType = "application/grpc"
+	}
+	a := newAnswer(http.StatusOK, contentType, bareCSP, nil)
+	message := e.words().title
+	if e.RequestID != "" {
+		message += " (request " + line(e.RequestID) + ")"
+	}
+	a.Header.Set("Grpc-Status", strconv.Itoa(grpcCode(e.status())))
+	a.Header.Set("Grpc-Message", strings.ReplaceAll(url.QueryEscape(message), "+", " "))
+	return a
+}
+
+// grpcCode maps a status to a gRPC code: the table of gRPC ("HTTP to gRPC Status
+// Code Mapping"), made exact where we know more than a client that sees only a
+// number.
+func grpcCode(status int) int {
+	switch status {
+	case http.StatusBadRequest, http.StatusRequestURITooLong:
+		return 3 // INVALID_ARGUMENT
+	case http.StatusGatewayTimeout, http.StatusRequestTimeout:
+		return 4 // DEADLINE_EXCEEDED
+	case http.StatusForbidden, StatusDeviceNotAllowed:
+		return 7 // PERMISSION_DENIED
+	case http.StatusRequestEntityTooLarge, http.StatusRequestHeaderFieldsTooLarge:
+		return 8 // RESOURCE_EXHAUSTED
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return 12 // UNIMPLEMENTED
+	case http.StatusInternalServerError:
+		return 13 // INTERNAL
+	case http.StatusTooManyRequests, http.StatusMisdirectedRequest, http.StatusBadGateway, http.StatusServiceUnavailable:
+		return 14 // UNAVAILABLE: try again, on a new connection
+	case http.StatusUnauthorized, StatusCertificateNeeded:
+		return 16 // UNAUTHENTICATED
+	}
+	return 2 // UNKNOWN
+}
+
+// marshal cannot fail: the values are strings and numbers. HTML characters are
+// escaped, which keeps a body harmless even where a browser is made to sniff it.
+func marshal(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return []byte("{}")
+	}
+	return append(b, '\n')
+}

@@ -1,0 +1,58 @@
+package pages
+
+import (
+	"net/http"
+	"time"
+)
+
+// WhoAmI is the page of one's own session. It changes nothing: an application
+// shares its origin with this page and could press any button here, so the
+// links lead to the sign-in host.
+type WhoAmI struct {
+	Frame     // Person.zero means that nobody is signed in
+	SignInURL string
+
+	SessionID  string
+	Provider   string // as a person would name it
+	SignedInAt time.Time
+	ExpiresAt  time.Time
+	IdleUntil  time.Time // zero when there is no idle limit
+	Groups     []string
+	Claims     map[string]any
+	Devices    []Device
+}
+
+// A Device is a registered device credential.
+type Device struct {
+	Name         string
+	RegisteredAt time.Time
+	Approved     bool
+}
+
+// maxGroups bounds the groups that the page lists.
+const maxGroups = 60
+
+// whoAmIView is WhoAmI, bounded and in order.
+type whoAmIView struct {
+	WhoAmI
+	Groups     []string
+	MoreGroups int
+	Claims     []Claim
+	MoreClaims bool
+}
+
+// WhoAmI renders v, also for somebody who is not signed in.
+func (p *Pages) WhoAmI(v WhoAmI) Answer {
+	view := whoAmIView{WhoAmI: v, Groups: v.Groups}
+	if len(v.Groups) > maxGroups {
+		view.Groups, view.MoreGroups = v.Groups[:maxGroups], len(v.Groups)-maxGroups
+	}
+	view.Claims, view.MoreClaims = claimRows(v.Claims, claimBudget)
+	title := say("whoami.title")
+	if v.Person == (Person{}) {
+		title = say("whoami.nobody")
+	}
+	return p.render(page{
+		name: "whoami", status: http.StatusOK, title: title, view: view, frame: v.Frame, app: true, script: true,
+	})
+}
