@@ -1,5 +1,27 @@
-// Package policy turns the policy language of routes (PPL) into decisions.
+// Package policy turns what a configuration says about who may use a route
+// into decisions.
+//
+// It owns the policy language (PPL): its grammar, its criteria, their meaning,
+// the Rego they become, and the evaluation of that Rego. In come YAML nodes
+// and shorthand keys from config, and the facts of one request from authorize;
+// out goes a Decision. Whom a session belongs to, whether it still lives, and
+// what a denial looks like on the wire are for others to say.
+//
+// In the order the data travels:
+//
+//	parse.go        YAML node -> Document, every error at once with its line
+//	criterion.go    the table of criteria; criterion_<name>.go is one each
+//	matcher_*.go    the operands that several criteria share
+//	plan.go         Source -> the terms of allow and of deny
+//	rego.go         terms -> Rego text
+//	compile.go      Rego text -> Program
+//	person.go       who asks, as values that Rego reads, built once
+//	facts.go        what is asked, as values that Rego reads
+//	decide.go       Program + Facts -> Decision
+//	memory.go       decisions already made
+//
+// Three rules hold everywhere. A deny outranks every allow. What is undefined,
+// late or broken is a denial. A program sees exactly the inputs that it says
+// it reads, so a decision remembered under those inputs is the decision that
+// would be made again.
 package policy
-
-// A Document is one parsed PPL document.
-type Document struct{}

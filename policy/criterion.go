@@ -1,0 +1,117 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+)
+
+// A kind is one criterion of the language: how its operand is read, what it
+// reads of the facts, and the Rego that it becomes. Adding a criterion is a
+// file criterion_<name>.go and a line in criteria.
+type kind struct {
+	name string
+	// subPath says that the name goes on after a slash, as in claim/department.
+	subPath bool
+	// session says that the criterion asks about the person. Where nobody is
+	// signed in it is false with the reason user-unauthenticated, whatever its
+	// clauses say.
+	session bool
+	// reads are the inputs that clauses may name. An input that is not here is
+	// not in the Rego input, so a forgotten one shows as a denial in the first
+	// test.
+	reads Reads
+	// parse checks the operand and reports what is wrong with it.
+	parse func(p *parser, path string, n *yaml.Node) operand
+	// clauses is the meaning of the criterion, tried in order. The last one
+	// has no conditions. doubt is the truth that leads towards a denial where
+	// this criterion stands; a clause for a missing or broken fact has it.
+	clauses func(c criterion, doubt bool) []clause
+	// fold joins the operands of two criteria into one that is true where
+	// either was, with the same reasons; nil, or ok false, where that cannot be.
+	fold func(a, b operand) (joined operand, ok bool)
+}
+
+// An operand is what a criterion is given, already checked.
+type operand interface {
+	// node is the operand as Format writes it; parsing it gives it back.
+	node() *yaml.Node
+}
+
+// A clause is one possible result of a criterion and the Rego conditions, all
+// of which must hold, under which it is the result.
+type clause struct {
+	truth      bool
+	reason     string
+	conditions []string
+}
+
+// criteria is the language by name. It never changes.
+var criteria = byName(
+	criterionAccept,
+	criterionAuthenticatedUser,
+	criterionClaim,
+	criterionClientCertificate,
+	criterionCORSPreflight,
+	criterionDomain,
+	criterionEmail,
+	criterionGroups,
+	criterionHTTPMethod,
+	criterionHTTPPath,
+	criterionInvalidClientCertificate,
+	criterionReject,
+	criterionSourceIP,
+	criterionUser,
+)
+
+// knownElsewhere are criteria that people know from the wider language and
+// that must not be taken for a typing error.
+var knownElsewhere = map[string]string{
+	"date":                       notYet,
+	"day_of_week":                notYet,
+	"device":                     notYet,
+	"mcp_tool":                   notYet,
+	"record":                     notYet,
+	"ssh_ca":                     notYet,
+	"ssh_publickey":              notYet,
+	"ssh_username":               notYet,
+	"ssh_username_matches_claim": notYet,
+	"ssh_username_matches_email": notYet,
+	"time_of_day":                notYet,
+	"pomerium_routes":            "is no criterion any more: the reserved paths need no rule",
+}
+
+const notYet = "not supported yet"
+
+func byName(kinds ...*kind) map[string]*kind {
+	m := make(map[string]*kind, len(kinds))
+	for _, k := range kinds {
+		m[k.name] = k
+	}
+	return m
+}
+
+func criterionNames() []string { return slices.Sorted(maps.Keys(criteria)) }
+
+// anything is the operand of criteria that need none. What was written is not
+// kept.
+type anything struct{}
+
+func (anything) node() *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"}
+}
+
+// parseAnything takes any operand but false. A rule "accept: false" would mean
+// the same as "accept: true", and nobody who writes it means that.
+func parseAnything(p *parser, path string, n *yaml.Node) operand {
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
+		if text, _ := scalarText(n); text == "false" {
+			p.report(path, n, "the operand is ignored, so false would mean the same as true", "true, or no such rule")
+		}
+	}
+	return anything{}
+}
+
+// foldAnything joins two criteria that are the same one.
+func foldAnything(operand, operand) (operand, bool) { return anything{}, true }

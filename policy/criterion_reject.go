@@ -1,0 +1,12 @@
+package policy
+
+// criterionReject is false of everybody. It allows nobody; and, since it is
+// false, a deny made of it denies nobody either.
+var criterionReject = &kind{
+	name:  "reject",
+	parse: parseAnything,
+	clauses: func(criterion, bool) []clause {
+		return []clause{{false, "reject", nil}}
+	},
+	fold: foldAnything,
+}

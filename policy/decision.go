@@ -1,0 +1,86 @@
+package policy
+
+import "slices"
+
+// An Outcome is what happens with a request.
+type Outcome int
+
+// The outcomes. The zero Outcome is a denial.
+const (
+	Deny                      Outcome = iota
+	Allow                             // the request goes on
+	SignIn                            // nobody is signed in, and the policy asks who is
+	Device                            // the policy asks for a device that has not shown itself
+	ClientCertificateRequired         // no client certificate was presented
+	ClientCertificateInvalid          // the one presented is not valid
+)
+
+// String is the outcome as logs name it.
+func (o Outcome) String() string {
+	switch o {
+	case Deny:
+		return "deny"
+	case Allow:
+		return "allow"
+	case SignIn:
+		return "sign-in"
+	case Device:
+		return "device"
+	case ClientCertificateRequired:
+		return "client-certificate-required"
+	case ClientCertificateInvalid:
+		return "client-certificate-invalid"
+	}
+	return "unknown"
+}
+
+// A Decision says what happens with one request and why. The zero Decision is
+// a denial. Its slices are shared and must not be changed.
+type Decision struct {
+	Outcome Outcome
+	// Allow and Deny are what the two halves of the policy came to. Only
+	// Outcome says what happens.
+	Allow bool
+	Deny  bool
+	// AllowReasons and DenyReasons say why each half is what it is; sorted.
+	AllowReasons []string
+	DenyReasons  []string
+	// Reusable says that the same program gives this decision again for facts
+	// that agree in what the program reads.
+	Reusable bool
+	// Err is why there is no decision of the policy, and therefore a denial;
+	// nil otherwise. It holds no secret.
+	Err error
+}
+
+// Reasons that do more than explain.
+const (
+	reasonDeviceUnauthenticated = "device-unauthenticated"
+	reasonCertificateRequired   = "client-certificate-required"
+	reasonCertificateInvalid    = "invalid-client-certificate"
+)
+
+// outcome settles what happens. The order matters: a bad certificate is told
+// before anybody signs in with it, and whoever could be let in by signing in
+// is asked to before being denied.
+func (d *Decision) outcome() Outcome {
+	switch {
+	case slices.Contains(d.DenyReasons, reasonCertificateRequired):
+		return ClientCertificateRequired
+	case slices.Contains(d.DenyReasons, reasonCertificateInvalid):
+		return ClientCertificateInvalid
+	case d.hasReason(reasonUnauthenticated):
+		return SignIn
+	case d.hasReason(reasonDeviceUnauthenticated):
+		return Device
+	case d.Deny:
+		return Deny
+	case d.Allow:
+		return Allow
+	}
+	return Deny
+}
+
+func (d *Decision) hasReason(reason string) bool {
+	return slices.Contains(d.AllowReasons, reason) || slices.Contains(d.DenyReasons, reason)
+}

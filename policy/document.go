@@ -1,0 +1,45 @@
+package policy
+
+// A Document is one parsed PPL document. It is immutable. The zero Document
+// has no rule and lets nobody in.
+type Document struct {
+	rules []ruleSet
+}
+
+// A ruleSet is one object of a document: what it allows and what it denies.
+type ruleSet struct {
+	allow []group
+	deny  []group
+}
+
+// A group is one operator of an action with its criteria, of which there is
+// at least one.
+type group struct {
+	operator operator
+	criteria []criterion
+}
+
+// An operator joins criteria.
+type operator string
+
+// The operators. Mind the last two: not is what logic calls nor, and nor is
+// what logic calls nand.
+const (
+	operatorAnd operator = "and" // all true
+	operatorOr  operator = "or"  // at least one true
+	operatorNot operator = "not" // none true
+	operatorNor operator = "nor" // at least one false
+)
+
+// operators in the order in which messages name them.
+var operators = []string{string(operatorAnd), string(operatorOr), string(operatorNot), string(operatorNor)}
+
+// negated reports whether the operator turns the truth of its criteria round.
+func (o operator) negated() bool { return o == operatorNot || o == operatorNor }
+
+// A criterion is one test with its operand.
+type criterion struct {
+	kind    *kind
+	subPath string // what follows the first "/" of its name
+	operand operand
+}

@@ -1,0 +1,206 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"net/netip"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// Facts are what a decision is made from.
+type Facts struct {
+	Request Request
+	Person  *Person // nil where nobody is signed in
+}
+
+// A Request is the request as it goes to the upstream: what is decided about
+// must be what arrives.
+type Request struct {
+	Method   string
+	Scheme   string
+	Host     string // as sent, with its port
+	Hostname string // without it
+	Path     string // decoded, without the query
+	RawPath  string
+	RawQuery string
+	// Header returns the first value of a header by its canonical name, and
+	// whether there is one. nil means that there are no headers.
+	Header func(name string) (value string, ok bool)
+	// IP is the client's address. The zero Addr, which means that it is not
+	// known, is in no network.
+	IP netip.Addr
+	// ClientCertificate is that of the connection.
+	ClientCertificate ClientCertificate
+}
+
+// A ClientCertificate says what the client proved in its TLS handshake.
+type ClientCertificate struct {
+	Presented bool // it offered a certificate and holds its key
+	// Valid says that the certificate passes every check that the
+	// configuration asks for, or that it asks for none.
+	Valid bool
+	Leaf  *x509.Certificate // nil where none was presented
+}
+
+// The names of the input are fixed, and their terms made once.
+var (
+	keyPerson           = ast.StringTerm("person")
+	keyHTTP             = ast.StringTerm("http")
+	keyMethod           = ast.StringTerm("method")
+	keyHost             = ast.StringTerm("host")
+	keyPath             = ast.StringTerm("path")
+	keyRawQuery         = ast.StringTerm("raw_query")
+	keyIP               = ast.StringTerm("ip")
+	keyHeaders          = ast.StringTerm("headers")
+	keyCertificate      = ast.StringTerm("client_certificate")
+	keyValidCertificate = ast.StringTerm("is_valid_client_certificate")
+	emptyInput          = ast.ObjectTerm()
+)
+
+// input returns what the Rego may read: the facts that r names and no others.
+// A fact that is not known is left out, which makes every test of it fail.
+func (f *Facts) input(r *Reads) *ast.Term {
+	http := f.httpItems(r)
+	if len(http) == 0 {
+		if r.Session && f.Person != nil {
+			return f.Person.input
+		}
+		return emptyInput
+	}
+	top := make([][2]*ast.Term, 0, 3)
+	top = append(top, ast.Item(keyHTTP, ast.ObjectTerm(http...)))
+	if r.Session && f.Person != nil {
+		top = append(top, ast.Item(keyPerson, f.Person.term))
+	}
+	if r.Certificate {
+		top = append(top, ast.Item(keyValidCertificate, ast.BooleanTerm(f.Request.ClientCertificate.Valid)))
+	}
+	return ast.ObjectTerm(top...)
+}
+
+func (f *Facts) httpItems(r *Reads) [][2]*ast.Term {
+	q := &f.Request
+	var items [][2]*ast.Term
+	text := func(read bool, key *ast.Term, value string) {
+		if read && value != "" {
+			items = append(items, ast.Item(key, ast.StringTerm(value)))
+		}
+	}
+	text(r.Method, keyMethod, q.Method)
+	text(r.Host, keyHost, q.Host)
+	text(r.Path, keyPath, q.Path)
+	text(r.Query, keyRawQuery, q.RawQuery)
+	if ip := q.clientIP(); r.Address && ip.IsValid() {
+		text(true, keyIP, ip.String())
+	}
+	if len(r.Headers) > 0 {
+		headers := make([][2]*ast.Term, 0, len(r.Headers))
+		for _, name := range r.Headers {
+			if value, ok := q.header(name); ok {
+				headers = append(headers, ast.Item(ast.StringTerm(name), ast.StringTerm(value)))
+			}
+		}
+		items = append(items, ast.Item(keyHeaders, ast.ObjectTerm(headers...)))
+	}
+	if r.Certificate {
+		items = append(items, ast.Item(keyCertificate, q.ClientCertificate.term(r.CertificateLeaf)))
+	}
+	return items
+}
+
+// key appends to b everything that input reads but the person, each part with
+// its length, so that two different inputs never give the same key.
+func (f *Facts) key(b []byte, r *Reads) []byte {
+	q := &f.Request
+	if r.Method {
+		b = appendText(b, q.Method)
+	}
+	if r.Host {
+		b = appendText(b, q.Host)
+	}
+	if r.Path {
+		b = appendText(b, q.Path)
+	}
+	if r.Query {
+		b = appendText(b, q.RawQuery)
+	}
+	if r.Address {
+		ip := q.clientIP().As16() // the zero Addr must not be ::
+		b = append(b, byte(q.clientIP().BitLen()))
+		b = append(b, ip[:]...)
+	}
+	for _, name := range r.Headers {
+		value, ok := q.header(name)
+		b = append(b, flag(ok))
+		b = appendText(b, value)
+	}
+	if r.Certificate {
+		b = append(b, flag(q.ClientCertificate.Presented), flag(q.ClientCertificate.Valid))
+	}
+	if r.CertificateLeaf {
+		leaf := q.ClientCertificate.Leaf
+		b = append(b, flag(leaf != nil))
+		if leaf != nil {
+			sum := sha256.Sum256(leaf.Raw)
+			b = append(b, sum[:]...)
+		}
+	}
+	return b
+}
+
+func appendText(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+func flag(v bool) byte {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+// clientIP returns the address in its one form: an IPv4 address that came in
+// an IPv6 one is an IPv4 address, and a zone says nothing about the client.
+func (q *Request) clientIP() netip.Addr { return q.IP.Unmap().WithZone("") }
+
+func (q *Request) header(name string) (string, bool) {
+	if q.Header == nil {
+		return "", false
+	}
+	return q.Header(name)
+}
+
+// term returns the certificate as Rego reads it.
+func (c ClientCertificate) term(withLeaf bool) *ast.Term {
+	items := [][2]*ast.Term{ast.Item(ast.StringTerm("presented"), ast.BooleanTerm(c.Presented))}
+	if !withLeaf || !c.Presented || c.Leaf == nil {
+		return ast.ObjectTerm(items...)
+	}
+	sum := sha256.Sum256(c.Leaf.Raw)
+	spki := sha256.Sum256(c.Leaf.RawSubjectPublicKeyInfo)
+	uris := make([]string, len(c.Leaf.URIs))
+	for i, u := range c.Leaf.URIs {
+		uris[i] = u.String()
+	}
+	items = append(items,
+		ast.Item(ast.StringTerm("fingerprint"), ast.StringTerm(hex.EncodeToString(sum[:]))),
+		ast.Item(ast.StringTerm("spki_hash"), ast.StringTerm(base64.StdEncoding.EncodeToString(spki[:]))),
+		ast.Item(ast.StringTerm("san_email"), textsTerm(c.Leaf.EmailAddresses)),
+		ast.Item(ast.StringTerm("san_dns"), textsTerm(c.Leaf.DNSNames)),
+		ast.Item(ast.StringTerm("san_uri"), textsTerm(uris)),
+	)
+	return ast.ObjectTerm(items...)
+}
+
+func textsTerm(texts []string) *ast.Term {
+	terms := make([]*ast.Term, len(texts))
+	for i, t := range texts {
+		terms[i] = ast.StringTerm(t)
+	}
+	return ast.ArrayTerm(terms...)
+}
