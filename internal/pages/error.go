@@ -81,7 +81,7 @@ func (p *Pages) errorPage(e Problem) Answer {
 	if e.Kind == ClockSkew {
 		v.Clock = say("error.clock", exact(v.Now))
 	}
-	if e.Kind == Denied {
+	if e.Kind == Denied && e.Next == "" {
 		v.Next = brandWords(p.brand.ErrorText, v.Next)
 	}
 	return p.render(page{name: "error", status: v.Status, title: w.title, view: v, script: true})
@@ -93,7 +93,7 @@ type problemObject struct {
 	Type      string `json:"type"` // a relative reference would depend on the route host
 	Title     string `json:"title"`
 	Status    int    `json:"status"`
-	Detail    string `json:"detail"`
+	Detail    string `json:"detail,omitempty"`
 	Next      string `json:"next"`
 	Kind      Kind   `json:"kind,omitempty"`
 	Error     string `json:"error"`
@@ -161,7 +161,12 @@ func kubernetesReason(status int) string {
 // plainText is the error as lines for a terminal or a log.
 func plainText(e Problem) []byte {
 	w := e.words()
-	lines := []string{strconv.Itoa(e.status()) + " " + w.title, detail(e), w.next}
+	lines := []string{strconv.Itoa(e.status()) + " " + w.title}
+	for _, s := range []string{detail(e), w.next} {
+		if s != "" {
+			lines = append(lines, s)
+		}
+	}
 	if e.RequestID != "" {
 		lines = append(lines, say("request_id")+": "+line(e.RequestID))
 	}
@@ -174,7 +179,7 @@ func detail(e Problem) string {
 	if e.Detail != "" {
 		why += " " + clean(e.Detail, maxValue)
 	}
-	return why
+	return strings.TrimSpace(why)
 }
 
 // grpcAnswer is a trailers-only response (gRPC over HTTP/2, "Responses"): HTTP

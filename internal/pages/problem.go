@@ -45,6 +45,9 @@ const (
 	GatewayTimeout    Kind = "gateway_timeout"    //
 )
 
+// other is a refusal by Envoy with a status that we have no words for.
+const other Kind = "other"
+
 // The statuses of our own that net/http has no name for.
 const (
 	StatusDeviceNotAllowed  = 450
@@ -110,8 +113,11 @@ type Problem struct {
 	Action Action
 	// Other is a second, quieter step; the zero value is none.
 	Other Action
-	// Status overrides the status of the kind; 0 does not.
+	// Status, Title and Next override those of the kind when they are set, for a
+	// caller that knows better what happened and what helps.
 	Status int
+	Title  string
+	Next   string
 	// Allow is the Allow header that MethodNotAllowed owes (RFC 9110, section
 	// 15.5.6), such as "GET, HEAD".
 	Allow string
@@ -131,12 +137,20 @@ func (e Problem) status() int {
 	return e.words().status
 }
 
-// words returns the sentences of e.
+// words returns the sentences of e. With a title of its own, the kind's reason
+// would not fit and is left out.
 func (e Problem) words() problemWords {
-	if w, ok := problems[e.Kind]; ok {
-		return w
+	w, ok := problems[e.Kind]
+	if !ok {
+		w = problems[Internal]
 	}
-	return problems[Internal]
+	if e.Title != "" {
+		w.title, w.why = clean(e.Title, maxValue), ""
+	}
+	if e.Next != "" {
+		w.next = clean(e.Next, maxValue)
+	}
+	return w
 }
 
 // action returns the next step of e, with a link that may stand in a page.

@@ -23,6 +23,10 @@ var problems = map[Kind]problemWords{
 		"Your request was stopped by a fault of ours, not by anything you did.",
 		"Try again. If it happens once more, tell whoever runs this service and give them the request ID below.", again},
 
+	other: {500, "Not passed on", "Your request could not be passed on",
+		"It was stopped before it reached an application.",
+		"Try again. If it happens once more, tell whoever runs this service and give them the request ID below.", again},
+
 	BadRequest: {400, "Bad request", "This request cannot be read",
 		"Part of the address or of what your browser sent along is malformed, so it was not passed on.",
 		"Go to the start page and try from there. If it happens again, clear the cookies of this site.", home},

@@ -26,7 +26,7 @@ type SignInFailure int
 // The failures.
 const (
 	NoFailure SignInFailure = iota
-	Wrong                   // e-mail or password, without saying which: 401
+	Wrong                   // e-mail or password, without saying which: 403
 	Throttled               // too many attempts: 429
 	Busy                    // too many people at once: 503
 	Stale                   // the form's own token is too old: 400
@@ -35,7 +35,7 @@ const (
 func (f SignInFailure) status() int {
 	switch f {
 	case Wrong:
-		return http.StatusUnauthorized
+		return http.StatusForbidden // 401 would owe a WWW-Authenticate header
 	case Throttled:
 		return http.StatusTooManyRequests
 	case Busy:
