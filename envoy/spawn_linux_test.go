@@ -1,0 +1,3 @@
+package envoy
+
+const dyingTogether = true

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package envoy
+
+const dyingTogether = false
