@@ -1,16 +1,70 @@
 package config
 
-import "fmt"
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
 
-// An Error says which key of which file is wrong and what would be right.
+// An Error says which key of which file is wrong and what would be right. It
+// never holds a value: a value may be a secret.
 type Error struct {
-	File string // as given on the command line
-	Line int    // 1-based; 0 when the key is absent
-	Key  string // dotted path, such as "routes[2].to"
-	Want string // what would be accepted, such as "an absolute https URL"
+	File  string // as given on the command line, or "environment"
+	Line  int    // 1-based, of the key or of what should hold it; 0 when neither is there
+	Key   string // dotted path, such as "routes[2].to", or the variable's name; "" for the whole file
+	Found string // what is wrong, where Want alone would not say it, such as "not supported yet"
+	Want  string // what would be accepted, such as "an absolute https URL"
 }
 
 // Error is the line a person reads.
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s:%d: %s: want %s", e.File, e.Line, e.Key, e.Want)
+	var b strings.Builder
+	b.WriteString(e.File)
+	if e.Line > 0 {
+		b.WriteString(":" + strconv.Itoa(e.Line))
+	}
+	for _, s := range []string{e.Key, e.Found} {
+		if s != "" && b.Len() > 0 {
+			b.WriteString(": ")
+		}
+		b.WriteString(s)
+	}
+	switch {
+	case e.Want == "":
+	case e.Found != "":
+		b.WriteString("; want " + e.Want)
+	default:
+		b.WriteString(": want " + e.Want)
+	}
+	return b.String()
+}
+
+// Errors are all that is wrong with one configuration, by file, line and key.
+type Errors []*Error
+
+// Error prints one error per line.
+func (es Errors) Error() string {
+	lines := make([]string, len(es))
+	for i, e := range es {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap gives errors.As every single one.
+func (es Errors) Unwrap() []error {
+	list := make([]error, len(es))
+	for i, e := range es {
+		list[i] = e
+	}
+	return list
+}
+
+// sorted orders es and drops what is said twice.
+func (es Errors) sorted() Errors {
+	slices.SortStableFunc(es, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key))
+	})
+	return slices.CompactFunc(es, func(a, b *Error) bool { return *a == *b })
 }

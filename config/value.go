@@ -5,42 +5,6 @@ import (
 	"regexp"
 )
 
-// Secret is text that must never be shown. Every way of printing it says
-// "[redacted]"; Reveal is the only door.
-type Secret string
-
-// Reveal returns the secret itself.
-func (s Secret) Reveal() string { return string(s) }
-
-// String says "[redacted]", or nothing for an empty secret.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "[redacted]"
-}
-
-// GoString keeps %#v from showing the secret.
-func (s Secret) GoString() string { return `config.Secret("` + s.String() + `")` }
-
-// MarshalText keeps encoders, loggers among them, from showing the secret.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// Key is 32 bytes of key; it prints as Secret does. Nil is no key.
-type Key []byte
-
-// String says "[redacted]".
-func (k Key) String() string { return "[redacted]" }
-
-// GoString says "[redacted]".
-func (k Key) GoString() string { return "[redacted]" }
-
-// MarshalText says "[redacted]".
-func (k Key) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
-
-// MarshalJSON says "[redacted]": a byte slice would be printed in base64.
-func (k Key) MarshalJSON() ([]byte, error) { return []byte(`"[redacted]"`), nil }
-
 // Base64 is what a base64 string in the configuration stood for.
 type Base64 []byte
 

@@ -1,0 +1,98 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+)
+
+// wantRegexp is the wish of every pattern.
+const wantRegexp = "a regular expression (RE2 syntax)"
+
+func (l *loading) checkPath(r *Route, key string) {
+	for name, p := range map[string]string{"prefix": r.Prefix, "path": r.Path, "prefix_rewrite": r.PrefixRewrite} {
+		if p != "" && (p[0] != '/' || strings.ContainsAny(p, "?#\r\n\x00")) {
+			l.refuse(key+"."+name, "", "a path that begins with / and has no query")
+		}
+	}
+	l.pattern(key+".regex", r.Regex)
+	for _, p := range []string{r.Prefix, r.Path} {
+		if p == "/.pomerium" || strings.HasPrefix(p, "/.pomerium/") || strings.HasPrefix(p, "/.well-known/pomerium") {
+			l.warn(key, "never reached, since these paths are Cardea's own on every host")
+		}
+	}
+	given := 0
+	for _, p := range []string{r.Regex, r.Path, r.Prefix} {
+		if p != "" {
+			given++
+		}
+	}
+	if given > 1 {
+		l.warn(key, "of regex, path and prefix only the first given counts, in this order")
+	}
+}
+
+// pattern compiles a regular expression; Envoy would refuse it later and take
+// every other change of the reload down with it.
+func (l *loading) pattern(key, p string) *regexp.Regexp {
+	if p == "" {
+		return nil
+	}
+	re, err := regexp.Compile(p)
+	if err != nil || len(p) > 4<<10 {
+		l.refuse(key, "", wantRegexp)
+		return nil
+	}
+	return re
+}
+
+func (l *loading) checkRewrites(r *Route, key string) {
+	if r.PrefixRewrite != "" && r.RegexRewritePattern != "" {
+		l.refuse(key+".regex_rewrite_pattern", "prefix_rewrite is given too", "one of them")
+	}
+	l.substitution(key+".regex_rewrite", r.RegexRewritePattern, r.RegexRewriteSubstitution)
+	l.substitution(key+".host_path_regex_rewrite", r.HostPathRegexRewritePattern, r.HostPathRegexRewriteSubstitution)
+	if r.HostRewrite != "" {
+		if host, _, ok := splitHost(r.HostRewrite); !ok || !validHost(host, false) {
+			l.refuse(key+".host_rewrite", "", "a host, with or without a port")
+		}
+	}
+	if r.HostRewriteHeader != "" && !isToken(r.HostRewriteHeader) {
+		l.refuse(key+".host_rewrite_header", "", "a header name")
+	}
+	rewrites := 0
+	for _, given := range []bool{r.HostRewrite != "", r.HostRewriteHeader != "", r.HostPathRegexRewritePattern != "", r.PreserveHostHeader} {
+		if given {
+			rewrites++
+		}
+	}
+	if rewrites > 1 {
+		l.warn(key, "of host_rewrite, host_rewrite_header, host_path_regex_rewrite_pattern and preserve_host_header only the first given counts, in this order")
+	}
+}
+
+// reference finds \0 to \9 in a substitution; `\\` is a backslash.
+var reference = regexp.MustCompile(`\\(.?)`)
+
+// substitution checks a pattern with what takes its place: it may refer to the
+// groups of the pattern and to no others.
+func (l *loading) substitution(key, pattern, replacement string) {
+	re := l.pattern(key+"_pattern", pattern)
+	if re == nil {
+		if pattern == "" && replacement != "" {
+			l.refuse(key+"_substitution", "the pattern is missing", "both")
+		}
+		return
+	}
+	for _, m := range reference.FindAllStringSubmatch(replacement, -1) {
+		if m[1] == `\` {
+			continue
+		}
+		if m[1] == "" || m[1][0] < '0' || m[1][0] > '9' || int(m[1][0]-'0') > re.NumSubexp() {
+			l.refuse(key+"_substitution", "", `references (\1) to groups of the pattern only`)
+			return
+		}
+	}
+	if strings.ContainsAny(replacement, "\r\n\x00") {
+		l.refuse(key+"_substitution", "", "text without line breaks")
+	}
+}
