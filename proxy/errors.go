@@ -1,0 +1,62 @@
+package proxy
+
+import (
+	"errors"
+
+	"github.com/cardea-proxy/cardea/databroker"
+	"github.com/cardea-proxy/cardea/internal/handoff"
+	"github.com/cardea-proxy/cardea/internal/pages"
+)
+
+var (
+	errNotFound  = errors.New("proxy: no such page")
+	errMethod    = errors.New("proxy: method not allowed")
+	errNoCookies = errors.New("proxy: browser returned no binder cookie")
+	errNobody    = errors.New("proxy: nobody is signed in")
+)
+
+// kindOf says what a stranger is told of err. What nobody named is our fault,
+// and says nothing.
+func kindOf(err error) pages.Kind {
+	switch {
+	case errors.Is(err, errNotFound):
+		return pages.NotFound
+	case errors.Is(err, errMethod):
+		return pages.MethodNotAllowed
+	case errors.Is(err, errNobody):
+		return pages.SignInNeeded
+	case errors.Is(err, handoff.ErrRedirect):
+		return pages.RedirectRefused
+	case errors.Is(err, handoff.ErrClock):
+		return pages.ClockSkew
+	case errors.Is(err, handoff.ErrExpired), errors.Is(err, databroker.ErrNotFound):
+		return pages.LinkExpired // also a session that ended before its ticket was fetched
+	case errors.Is(err, handoff.ErrSignature), errors.Is(err, handoff.ErrShape):
+		return pages.LinkInvalid
+	case errors.Is(err, databroker.ErrUsed):
+		return pages.LinkUsed
+	case errors.Is(err, databroker.ErrUnavailable):
+		return pages.CannotDecide
+	}
+	return pages.Internal
+}
+
+// fail answers err and logs it. The page says what to do; the log says why.
+func (s *Server) fail(v visit, err error) {
+	if errors.Is(err, errNoCookies) {
+		s.o.Pages.CookiesOff(pages.CookiesOff{Host: v.r.Host, RequestID: v.requestID()}).Send(v.w)
+		return
+	}
+	problem := pages.Problem{Kind: kindOf(err), RequestID: v.requestID(), Host: v.r.Host}
+	if problem.Kind == pages.MethodNotAllowed {
+		problem.Allow = "GET, HEAD"
+	}
+	event := s.o.Log.Info()
+	if problem.Kind == pages.Internal || problem.Kind == pages.CannotDecide {
+		event = s.o.Log.Error()
+	}
+	event.Err(err).Str("request_id", v.requestID()).Str("path", v.r.URL.Path).Msg("reserved path refused")
+	s.o.Pages.Error(pages.RequestOf(v.r), problem).Send(v.w)
+}
+
+func isNotFound(err error) bool { return errors.Is(err, databroker.ErrNotFound) }

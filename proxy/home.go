@@ -1,0 +1,128 @@
+package proxy
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/cardea-proxy/cardea/internal/assertion"
+	"github.com/cardea-proxy/cardea/internal/pages"
+	"github.com/cardea-proxy/cardea/internal/ticket"
+)
+
+// home shows who is signed in here.
+func (s *Server) home(v visit) {
+	p, err := s.who(v)
+	if err != nil {
+		s.fail(v, err)
+		return
+	}
+	page := pages.WhoAmI{Frame: s.frame(v, p)}
+	page.SessionURL = ""
+	if p.session != nil {
+		page.SessionID, page.Provider = p.session.ID, v.Config.IDPProvider
+		page.SignedInAt, page.ExpiresAt, page.Claims = p.session.IssuedAt, p.session.ExpiresAt, p.session.Claims
+		if limit := v.Config.SessionIdleTimeout; limit > 0 {
+			page.IdleUntil = s.o.Now().Add(limit)
+		}
+	}
+	if p.user != nil {
+		page.Groups = p.user.Groups
+	}
+	s.o.Pages.WhoAmI(page).Send(v.w)
+}
+
+// frame is what stands around every page of ours on a route host.
+func (s *Server) frame(v visit, p person) pages.Frame {
+	f := pages.Frame{RequestID: v.requestID(), Host: v.r.Host}
+	if p.session == nil {
+		return f
+	}
+	f.Person.ID = p.session.UserID
+	if p.user != nil {
+		f.Person.Name, f.Person.Email = p.user.Name, p.user.Email
+	}
+	f.SessionURL, f.SignOutURL = "/.pomerium/", "/.pomerium/sign_out"
+	if v.flag("routes_portal") {
+		f.RoutesURL = "/.pomerium/routes"
+	}
+	return f
+}
+
+// tokenClaims are about an assertion, not about the person.
+var tokenClaims = []string{"iss", "aud", "exp", "iat", "jti"}
+
+// user answers with the claims that an upstream would get. authorize has put
+// the assertion on the request; Envoy has removed what a client sent by that name.
+func (s *Server) user(v visit) {
+	claims, err := claimsOf(v.r.Header.Get(assertion.Header))
+	if err != nil {
+		s.fail(v, err)
+		return
+	}
+	for _, name := range tokenClaims {
+		delete(claims, name)
+	}
+	v.json(http.StatusOK, claims)
+}
+
+// jwt answers with the assertion itself, where configuration allows it.
+func (s *Server) jwt(v visit) {
+	raw := v.r.Header.Get(assertion.Header)
+	if !v.flag("pomerium_jwt_endpoint") || !v.passesIdentity() || raw == "" {
+		s.fail(v, errNotFound)
+		return
+	}
+	v.w.Header().Set("Content-Type", "application/jwt")
+	v.w.Header().Set("Cache-Control", "no-store")
+	v.w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = v.w.Write([]byte(raw)) // the client may be gone
+}
+
+// passesIdentity reports whether some route of this host gives its upstream
+// assertions.
+func (v visit) passesIdentity() bool {
+	host := ticket.HostName(v.r.Host)
+	for _, r := range v.Config.Routes {
+		if hostMatches(r.From.Host, host) && v.Config.PassIdentity(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// claimsOf reads the claims of an assertion that this program made a moment
+// ago; there is nothing to verify.
+func claimsOf(raw string) (map[string]any, error) {
+	parts := strings.Split(raw, ".")
+	if len(parts) != 3 {
+		return nil, errNobody
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return nil, errNobody
+	}
+	claims := map[string]any{}
+	decoder := json.NewDecoder(strings.NewReader(string(payload)))
+	decoder.UseNumber() // a large id keeps its digits
+	if err := decoder.Decode(&claims); err != nil {
+		return nil, errNobody
+	}
+	return claims, nil
+}
+
+// json answers with value as JSON.
+func (v visit) json(status int, value any) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		v.w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	v.w.WriteHeader(status)
+	_, _ = v.w.Write(body) // the client may be gone
+}
