@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/internal/assertion"
 	"github.com/cardea-proxy/cardea/internal/pages"
 	"github.com/cardea-proxy/cardea/internal/ticket"
@@ -44,7 +45,7 @@ func (s *Server) frame(v visit, p person) pages.Frame {
 		f.Person.Name, f.Person.Email = p.user.Name, p.user.Email
 	}
 	f.SessionURL, f.SignOutURL = "/.pomerium/", "/.pomerium/sign_out"
-	if v.flag("routes_portal") {
+	if v.Config.Flag(config.FlagRoutesPortal) {
 		f.RoutesURL = "/.pomerium/routes"
 	}
 	return f
@@ -70,7 +71,7 @@ func (s *Server) user(v visit) {
 // jwt answers with the assertion itself, where configuration allows it.
 func (s *Server) jwt(v visit) {
 	raw := v.r.Header.Get(assertion.Header)
-	if !v.flag("pomerium_jwt_endpoint") || !v.passesIdentity() || raw == "" {
+	if !v.Config.Flag(config.FlagJWTEndpoint) || !v.passesIdentity() || raw == "" {
 		s.fail(v, errNotFound)
 		return
 	}

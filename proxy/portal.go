@@ -61,7 +61,7 @@ func (s *Server) portalJSON(v visit) {
 // openRoutes asks the policy of every route, the one that enforces, whether it
 // would let this person in now.
 func (s *Server) openRoutes(v visit) (person, []*config.Route, error) {
-	if !v.flag("routes_portal") {
+	if !v.Config.Flag(config.FlagRoutesPortal) {
 		return person{}, nil, errNotFound
 	}
 	p, err := s.who(v)

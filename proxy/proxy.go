@@ -76,6 +76,3 @@ func (s *Server) Apply(st State) { s.active.Store(&st) }
 func (st *State) base() *url.URL {
 	return &url.URL{Scheme: "https", Host: st.Config.AuthenticateServiceURL.Host}
 }
-
-// flag returns a runtime flag; the loader has filled in the defaults.
-func (st *State) flag(name string) bool { return st.Config.RuntimeFlags[name] }

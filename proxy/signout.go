@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/internal/handoff"
 )
 
@@ -45,7 +46,7 @@ func (s *Server) foreign(v visit) bool {
 // afterSignOut returns where the person wants to land, where that is allowed.
 func (v visit) afterSignOut() string {
 	raw := v.r.URL.Query().Get("pomerium_redirect_uri")
-	if raw == "" || !v.flag("allow_any_sign_out_redirect_uri") {
+	if raw == "" || !v.Config.Flag(config.FlagAnySignOutRedirect) {
 		return ""
 	}
 	u, err := url.Parse(raw)

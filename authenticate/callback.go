@@ -1,0 +1,109 @@
+package authenticate
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/cardea-proxy/cardea/authenticate/idp"
+	"github.com/cardea-proxy/cardea/databroker"
+)
+
+// callback takes the provider's answer. Of all the checks the binding to the
+// browser comes first: an answer that another browser began is nobody's.
+func (s *Server) callback(v visit) {
+	answer, err := s.answer(v)
+	if err != nil {
+		s.fail(v, err)
+		return
+	}
+	st, err := s.state.open(one(answer, "state"))
+	if err != nil {
+		s.fail(v, err)
+		return
+	}
+	binder := v.binder()
+	if !st.matches(binder) {
+		s.strayed(v, st, binder)
+		return
+	}
+	if code := one(answer, "error"); code != "" {
+		s.fail(v, &providerError{code: code})
+		return
+	}
+	provider := v.providers[st.ProviderID]
+	if provider == nil {
+		s.fail(v, errNoProvider)
+		return
+	}
+	// Used up before the code is, so that of two requests with one answer only
+	// one gets as far as the provider.
+	if err := s.o.Broker.UseOnce(v.r.Context(), "state", st.ID, time.Unix(st.Expires, 0)); err != nil {
+		s.used(v, st, err)
+		return
+	}
+	nonce, verifier := s.state.secrets(st, binder)
+	identity, err := provider.Exchange(v.r.Context(), idp.Return{Code: one(answer, "code"), Issuer: one(answer, "iss")}, nonce, verifier)
+	if err != nil {
+		s.fail(v, err)
+		return
+	}
+	session, err := s.signIn(v, st.ProviderID, identity)
+	if err != nil {
+		s.fail(v, err)
+		return
+	}
+	s.handBack(v, st.SignIn, session)
+}
+
+// answer returns the parameters that the browser brought: in the query, or in
+// the body where the provider posts.
+func (s *Server) answer(v visit) (url.Values, error) {
+	if v.r.Method != http.MethodPost {
+		return v.r.URL.Query(), nil
+	}
+	for _, p := range v.providers {
+		if p.FormPost() {
+			if err := v.r.ParseForm(); err != nil {
+				return nil, errState
+			}
+			return v.r.PostForm, nil
+		}
+	}
+	return nil, errMethod
+}
+
+// one returns the parameter if it came exactly once.
+func one(q url.Values, name string) string {
+	if v := q[name]; len(v) == 1 {
+		return v[0]
+	}
+	return ""
+}
+
+// strayed answers a callback whose state names another browser, or this one
+// before several tabs raced for its first binder. Nothing of the answer is
+// used; the sign-in begins again, and ends at once if another tab has finished.
+func (s *Server) strayed(v visit, st state, binder string) {
+	if binder == "" {
+		s.fail(v, errNoCookies)
+		return
+	}
+	redirect(v, s.o.Handoff.SignInURL(v.base, st.SignIn))
+}
+
+// used answers a callback that came a second time, as a reload of the page
+// does: with the session that the first one made, if it is this browser's.
+func (s *Server) used(v visit, st state, err error) {
+	if !errors.Is(err, databroker.ErrUsed) {
+		s.fail(v, err)
+		return
+	}
+	session, currentErr := s.current(v)
+	if currentErr != nil || session == nil || session.IDPID != st.ProviderID {
+		s.fail(v, err)
+		return
+	}
+	s.handBack(v, st.SignIn, session)
+}

@@ -1,0 +1,170 @@
+package authenticate
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/cardea-proxy/cardea/authenticate/idp"
+	"github.com/cardea-proxy/cardea/config"
+	"github.com/cardea-proxy/cardea/databroker"
+	"github.com/cardea-proxy/cardea/internal/ticket"
+)
+
+// host is the name under which tickets of this host are made.
+func (v visit) host() string { return strings.ToLower(v.base.Hostname()) }
+
+func (v visit) ticketName() string { return v.config.CookieName + "_authenticate" }
+
+// current returns the session that this browser has on the sign-in host, and
+// nil for none. An error means that nobody can tell.
+func (s *Server) current(v visit) (*databroker.Session, error) {
+	header := strings.Join(v.r.Header.Values("Cookie"), "; ")
+	for _, c := range ticket.Find(ticket.Carrier{Cookie: header}, v.ticketName()) {
+		t, err := s.o.Tickets.Open(c.Value, v.host())
+		if err != nil || !t.Presented(c.Source, v.binder(), v.browser()) {
+			continue
+		}
+		session, err := s.alive(v, t.SessionID)
+		if session != nil || err != nil {
+			return session, err
+		}
+	}
+	return nil, nil
+}
+
+// alive returns the session if it may still be used.
+func (s *Server) alive(v visit, id string) (*databroker.Session, error) {
+	ctx := v.r.Context()
+	session, err := s.o.Broker.Session(ctx, id)
+	switch {
+	case errors.Is(err, databroker.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read session: %w", err)
+	}
+	now := s.o.Now()
+	if session.Expired(now) || v.providers[session.IDPID] == nil {
+		return nil, nil
+	}
+	if limit := v.config.SessionIdleTimeout; limit > 0 {
+		last, err := s.o.Sessions.LastAccess(ctx, id)
+		if err != nil {
+			return nil, fmt.Errorf("read last access: %w", err)
+		}
+		if session.Idle(last, now, limit) {
+			return nil, nil
+		}
+	}
+	user, err := s.o.Broker.User(ctx, session.UserKey())
+	switch {
+	case errors.Is(err, databroker.ErrNotFound) || err == nil && user.Disabled:
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read user: %w", err)
+	}
+	s.o.Sessions.Touch(id)
+	return session, nil
+}
+
+// signIn writes the person and a new session, and gives this browser its
+// ticket. The session id is always new, so none can be planted beforehand.
+func (s *Server) signIn(v visit, providerID string, identity *idp.Identity) (*databroker.Session, error) {
+	ctx := v.r.Context()
+	if err := s.putUser(ctx, providerID, identity); err != nil {
+		return nil, err
+	}
+	now := s.o.Now()
+	session := &databroker.Session{
+		ID: rand.Text(), UserID: identity.Subject, IDPID: providerID,
+		IssuedAt: now, ExpiresAt: now.Add(v.config.CookieExpire),
+	}
+	fill(session, identity)
+	if identity.Tokens.Refresh == "" && !identity.Tokens.AccessExpires.IsZero() && identity.Tokens.AccessExpires.Before(session.ExpiresAt) {
+		session.ExpiresAt = identity.Tokens.AccessExpires // nobody can ask again whether the person still may
+	}
+	if !now.Before(session.ExpiresAt) {
+		return nil, &idp.ClockError{Ours: now, Theirs: session.ExpiresAt, What: "expired at"}
+	}
+	old, err := s.current(v)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.o.Broker.PutSession(ctx, session); err != nil {
+		return nil, fmt.Errorf("write session: %w", err)
+	}
+	if old != nil {
+		// The same browser signed in again, perhaps as somebody else; nobody will
+		// come back to the session it had. If this fails it expires by itself.
+		_ = s.o.Broker.DeleteSession(ctx, old.ID)
+	}
+	http.SetCookie(v.w, s.ticketCookie(v, s.o.Tickets.Issue(ticket.Ticket{
+		SessionID: session.ID, Version: session.Version, Host: v.host(),
+		Binder: ticket.BinderHash(v.binder()), IssuedAt: now,
+	}), v.config.CookieExpire))
+	s.o.Log.Info().Str("user", identity.Subject).Str("email", identity.Email).Str("session_id", session.ID).
+		Str("request_id", v.r.Header.Get("X-Request-Id")).Msg("signed in")
+	return session, nil
+}
+
+// ticketCookie is the cookie of the sign-in host; a lifetime below 0 deletes it.
+func (s *Server) ticketCookie(v visit, value string, lifetime time.Duration) *http.Cookie {
+	c := &http.Cookie{
+		Name: v.ticketName(), Value: value, Path: "/", Secure: true, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, // handoffs arrive by navigation from other hosts
+		MaxAge:   int(lifetime / time.Second),
+	}
+	if lifetime < 0 {
+		c.MaxAge = -1
+	}
+	return c
+}
+
+// fill puts what the provider said into the session.
+func fill(session *databroker.Session, identity *idp.Identity) {
+	t := identity.Tokens
+	session.IDToken, session.IDTokenExpiresAt = databroker.NewSecret(t.ID.Reveal()), t.IDExpires
+	session.AccessToken, session.TokenExpiresAt = databroker.NewSecret(t.Access.Reveal()), t.AccessExpires
+	session.RefreshToken = databroker.NewSecret(t.Refresh.Reveal())
+	session.Claims = identity.Claims
+}
+
+func tokensOf(session *databroker.Session) idp.Tokens {
+	return idp.Tokens{
+		ID: config.Secret(session.IDToken.Reveal()), IDExpires: session.IDTokenExpiresAt,
+		Access: config.Secret(session.AccessToken.Reveal()), AccessExpires: session.TokenExpiresAt,
+		Refresh: config.Secret(session.RefreshToken.Reveal()),
+	}
+}
+
+// putUser writes what the provider last said about the person, and keeps what
+// others have set. Two sign-ins at once may collide; the later one wins.
+func (s *Server) putUser(ctx context.Context, providerID string, identity *idp.Identity) error {
+	key := databroker.UserKey(providerID, identity.Subject)
+	for range 10 {
+		user, err := s.o.Broker.User(ctx, key)
+		switch {
+		case errors.Is(err, databroker.ErrNotFound):
+			user = &databroker.User{Key: key}
+		case err != nil:
+			return fmt.Errorf("read user: %w", err)
+		case user.Disabled:
+			return errDisabled
+		}
+		user.ID, user.Email, user.Name = identity.Subject, identity.Email, identity.Name
+		user.Groups, user.Claims = identity.Groups, identity.Claims
+		err = s.o.Broker.PutUser(ctx, user)
+		if errors.Is(err, databroker.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("write user: %w", err)
+		}
+		return nil
+	}
+	return fmt.Errorf("write user: %w", databroker.ErrConflict)
+}

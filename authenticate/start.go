@@ -1,0 +1,87 @@
+package authenticate
+
+import (
+	"net/http"
+
+	"github.com/cardea-proxy/cardea/authenticate/idp"
+	"github.com/cardea-proxy/cardea/databroker"
+	"github.com/cardea-proxy/cardea/internal/handoff"
+	"github.com/cardea-proxy/cardea/internal/ticket"
+)
+
+// start answers a signed request of a route host: with the session that this
+// browser has here, or by way of the identity provider.
+func (s *Server) start(v visit) {
+	in, err := s.o.Handoff.ParseSignIn(v.asked())
+	if err != nil {
+		s.fail(v, err)
+		return
+	}
+	if v.r.Header.Get("X-Requested-With") == "XMLHttpRequest" {
+		s.fail(v, errNotNavigation)
+		return
+	}
+	session, err := s.current(v)
+	if err != nil {
+		s.fail(v, err)
+		return
+	}
+	if session != nil && session.IDPID == in.ProviderID {
+		s.handBack(v, in, session)
+		return
+	}
+	s.toProvider(v, in)
+}
+
+// toProvider sends the browser to the identity provider that in asks for.
+func (s *Server) toProvider(v visit, in handoff.SignIn) {
+	provider := v.providers[in.ProviderID]
+	if provider == nil {
+		s.fail(v, errNoProvider)
+		return
+	}
+	binder := s.ensureBinder(v)
+	st := state{ProviderID: in.ProviderID, Binder: ticket.BinderHash(binder), SignIn: in}
+	text, err := s.state.seal(&st)
+	if err != nil {
+		s.fail(v, err)
+		return
+	}
+	nonce, verifier := s.state.secrets(st, binder)
+	to, err := provider.AuthCodeURL(v.r.Context(), idp.Request{State: text, Nonce: nonce, Verifier: verifier})
+	if err != nil {
+		s.fail(v, err)
+		return
+	}
+	redirect(v, to)
+}
+
+// handBack brings the session to the route host that asked, by way of the
+// further hosts that its route depends on.
+func (s *Server) handBack(v visit, in handoff.SignIn, session *databroker.Session) {
+	if len(in.AdditionalHosts) > 0 {
+		host := in.AdditionalHosts[0]
+		in.AdditionalHosts = in.AdditionalHosts[1:]
+		redirect(v, s.o.Handoff.StartURL(host, s.o.Handoff.SignInURL(v.base, in)))
+		return
+	}
+	to, err := s.o.Handoff.CallbackURL(in.CallbackURI, handoff.Callback{
+		SessionID: session.ID, SessionVersion: session.Version, ProviderID: session.IDPID,
+		Binder: in.Binder, Programmatic: in.Programmatic, RedirectURI: in.RedirectURI,
+	})
+	if err != nil {
+		s.fail(v, err)
+		return
+	}
+	redirect(v, to)
+}
+
+// redirect answers 302 without the body that http.Redirect writes: an address
+// that holds a handoff belongs in no page.
+func redirect(v visit, to string) {
+	h := v.w.Header()
+	h.Set("Location", to)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	v.w.WriteHeader(http.StatusFound)
+}
