@@ -123,7 +123,7 @@ func result(t *ast.Term) (bool, []string, error) {
 	if !ok {
 		return false, nil, errNoResult
 	}
-	reasons := make([]string, 0, set.Len())
+	var reasons []string
 	bad := set.Until(func(t *ast.Term) bool {
 		s, ok := t.Value.(ast.String)
 		reasons = append(reasons, string(s))

@@ -2,8 +2,10 @@ package policy
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 )
 
@@ -83,3 +85,70 @@ func headers(m map[string]string) func(string) (string, bool) {
 		return v, ok
 	}
 }
+
+// signedIn are the facts of a plain request by the person.
+func signedIn(d PersonData) Facts { return Facts{Request: get(), Person: NewPerson(d)} }
+
+// A criterionCase puts one criterion under allow.or and tells what it comes to.
+type criterionCase struct {
+	name    string
+	ppl     string
+	facts   Facts
+	truth   bool
+	reasons []string
+}
+
+func runCriterion(t *testing.T, cases []criterionCase) {
+	t.Helper()
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			d := program(t, "allow: {or: [{"+tc.ppl+"}]}").Decide(t.Context(), tc.facts)
+			if d.Err != nil {
+				t.Fatalf("Decide: %v", d.Err)
+			}
+			if d.Allow != tc.truth || !slices.Equal(d.AllowReasons, tc.reasons) {
+				t.Errorf("%s is %v %v, want %v %v", tc.ppl, d.Allow, d.AllowReasons, tc.truth, tc.reasons)
+			}
+			want := Deny
+			switch {
+			case tc.truth:
+				want = Allow
+			case slices.Contains(tc.reasons, "user-unauthenticated"):
+				want = SignIn
+			}
+			if d.Outcome != want {
+				t.Errorf("%s comes out as %v, want %v", tc.ppl, d.Outcome, want)
+			}
+		})
+	}
+}
+
+// A badCase is a document that is refused, with the whole of what is said.
+type badCase struct {
+	name string
+	ppl  string
+	want string
+}
+
+func runBad(t *testing.T, cases []badCase) {
+	t.Helper()
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			doc, err := parseText(tc.ppl)
+			if err == nil {
+				t.Fatalf("ParseNode(%s) took it", tc.ppl)
+			}
+			if doc != nil {
+				t.Errorf("ParseNode(%s) returned a document beside its errors", tc.ppl)
+			}
+			if diff := cmp.Diff(tc.want, err.Error()); diff != "" {
+				t.Errorf("ParseNode(%s) (-want +got):\n%s", tc.ppl, diff)
+			}
+		})
+	}
+}
+
+// reasons makes a list that reads like the case it stands in.
+func reasons(r ...string) []string { return r }

@@ -1,9 +1,10 @@
 package policy
 
 // nearest returns the known name that name was most likely meant to be, or ""
-// when none is near: at most two edits, and fewer than half of the name.
+// when none is near: at most two edits, and
+// no more than half of the name.
 func nearest(name string, known []string) string {
-	best, bestDistance := "", min(3, (len(name)+1)/2)
+	best, bestDistance := "", min(3, len(name)/2+1)
 	for _, k := range known {
 		if d := distance(name, k); d < bestDistance {
 			best, bestDistance = k, d
