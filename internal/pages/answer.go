@@ -26,6 +26,15 @@ func (a Answer) Send(w http.ResponseWriter) {
 	_, _ = w.Write(a.Body)
 }
 
+// Object answers with v as JSON, for the few addresses of ours that programs
+// read. v must be something that encoding/json can print.
+func Object(status int, v any) Answer { return newAnswer(status, typeJSON, bareCSP, marshal(v)) }
+
+// Text answers with plain text.
+func Text(status int, text string) Answer {
+	return newAnswer(status, typePlain, bareCSP, []byte(text))
+}
+
 // setRetry says when it makes sense to come back (RFC 9110, section 10.2.3).
 func (a Answer) setRetry(d time.Duration) {
 	a.Header.Set("Retry-After", strconv.FormatInt(seconds(d), 10))
