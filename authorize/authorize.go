@@ -1,0 +1,185 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"github.com/rs/zerolog"
+	"google.golang.org/grpc/codes"
+
+	"github.com/cardea-proxy/cardea/internal/handoff"
+	"github.com/cardea-proxy/cardea/internal/pages"
+	"github.com/cardea-proxy/cardea/internal/ticket"
+)
+
+// Options are the parts a Server is built from. Fields are required unless
+// said otherwise.
+type Options struct {
+	Sessions Sessions
+	Tickets  *ticket.Box // of the cookie on route hosts
+	Handoff  *handoff.Signer
+	Pages    *pages.Pages
+	Log      zerolog.Logger
+	// Audit takes one line of JSON for each decision, in pieces of whole lines.
+	Audit io.Writer
+	Now   func() time.Time // nil means time.Now
+}
+
+// A Server answers Envoy's questions. It may be asked concurrently.
+type Server struct {
+	authv3.UnimplementedAuthorizationServer
+
+	sessions       Sessions
+	tickets        *ticket.Box
+	handoff        *handoff.Signer
+	pages          *pages.Pages
+	log            zerolog.Logger
+	now            func() time.Time
+	lines          *lines
+	fallbackFields []logField
+
+	state  atomic.Pointer[succession] // nil before the first Apply
+	opened *cache[ticketKey, ticket.Ticket]
+	people *cache[string, *person] // by session id
+}
+
+// New returns a Server that denies everything until the first Apply. It starts
+// no goroutine.
+func New(o Options) (*Server, error) {
+	if o.Sessions == nil || o.Tickets == nil || o.Handoff == nil || o.Pages == nil || o.Audit == nil {
+		return nil, errors.New("authorize: sessions, tickets, handoff, pages and audit are all needed")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Server{
+		sessions: o.Sessions, tickets: o.Tickets, handoff: o.Handoff, pages: o.Pages,
+		log: o.Log, now: o.Now, lines: newLines(o.Audit), fallbackFields: parseLogFields(nil),
+		opened: newCache[ticketKey, ticket.Ticket](ticketCacheSize),
+		people: newCache[string, *person](personCacheSize),
+	}, nil
+}
+
+// Run writes the audit lines until ctx ends, and then what is left of them.
+func (s *Server) Run(ctx context.Context) error {
+	s.lines.run(ctx)
+	return nil
+}
+
+// Prepare readies st without putting it in force: what can go wrong goes wrong
+// here. The returned function puts it in force and cannot fail. Calls of such
+// functions must not overlap.
+func (s *Server) Prepare(st State) (apply func(), err error) {
+	g, err := newGeneration(st, s.now)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		next := &succession{current: g}
+		if last := s.state.Load(); last != nil {
+			next.previous, next.until = last.current, s.now().Add(overlap)
+		}
+		s.state.Store(next)
+	}, nil
+}
+
+// Apply puts st in force. Routes that only the generation before had count for
+// five seconds more, or until Acknowledged. Calls must not overlap.
+func (s *Server) Apply(st State) error {
+	apply, err := s.Prepare(st)
+	if err != nil {
+		return err
+	}
+	apply()
+	return nil
+}
+
+// Acknowledged says that Envoy has taken the configuration of that generation:
+// the one before is void from now on.
+func (s *Server) Acknowledged(generation uint64) {
+	for {
+		last := s.state.Load()
+		if last == nil || last.previous == nil || last.current.number != generation {
+			return
+		}
+		if s.state.CompareAndSwap(last, &succession{current: last.current}) {
+			return
+		}
+	}
+}
+
+// maxCheck bounds one decision where Envoy set no deadline.
+const maxCheck = 10 * time.Second
+
+// Check answers one question of Envoy's (envoy.service.auth.v3.Authorization).
+// It returns no error: whatever goes wrong is a denial with status 503.
+func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (out *authv3.CheckResponse, err error) {
+	start := s.now()
+	var r request
+	e := auditEntry{request: &r, now: start}
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.log.Error().Str("request_id", r.id).Str("fault", fmt.Sprint(fault)).Bytes("stack", debug.Stack()).Msg("authorize check broke")
+			e.verdict = verdict{reason: reasonPanic}
+			out = deniedWith(codes.Unavailable, 503, nil, "")
+		}
+		e.took = s.now().Sub(start)
+		s.audit(&e)
+	}()
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, maxCheck)
+		defer cancel()
+	}
+	return s.check(ctx, &e, in), nil
+}
+
+// check fills in e on its way, so that the audit line is about what happened
+// however it ends.
+func (s *Server) check(ctx context.Context, e *auditEntry, in *authv3.CheckRequest) *authv3.CheckResponse {
+	r := e.request
+	readable := readRequest(r, in)
+	state := s.state.Load()
+	if state == nil {
+		e.verdict = verdict{reason: reasonNoState}
+		return s.refuse(nil, nil, r, e.identity, e.verdict)
+	}
+	e.generation, e.route = state.find(r.routeID, e.now)
+	g, rt := e.generation, e.route
+	var cert clientCert
+	switch {
+	case !readable:
+		e.verdict = verdict{outcome: outcomeMalformed, reason: reasonMalformed}
+	case r.internal:
+		if needsSession(r.path) && r.hostname != g.signInName {
+			e.identity = s.identify(ctx, g, r, "")
+		}
+		e.verdict = decideInternal(g, r, e.identity)
+		if e.verdict.outcome == outcomeAllow {
+			return allowPlain
+		}
+	case rt == nil:
+		e.verdict = verdict{outcome: outcomeNotFound, reason: reasonRouteNotFound}
+	default:
+		e.identity = s.identify(ctx, g, r, rt.provider)
+		if rt.needsCert {
+			cert = rt.certs.judge(r.leaf, r.chain)
+		}
+		e.verdict = s.decide(ctx, rt, r, e.identity, cert)
+	}
+	if e.verdict.outcome != outcomeAllow {
+		return s.refuse(g, rt, r, e.identity, e.verdict)
+	}
+	out, err := s.answerAllowed(g, rt, r, e.identity.person, cert)
+	if err != nil {
+		e.verdict = verdict{reason: reasonPolicy, err: err}
+		return s.refuse(g, rt, r, e.identity, e.verdict)
+	}
+	return out
+}

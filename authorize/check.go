@@ -1,0 +1,227 @@
+package authorize
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+
+	"github.com/cardea-proxy/cardea/internal/pages"
+	"github.com/cardea-proxy/cardea/internal/ticket"
+)
+
+// The context extensions by which Envoy's route tells us which route it is.
+const (
+	extensionRoute    = "route_id"
+	extensionPolicy   = "policy"
+	extensionInternal = "internal"
+)
+
+// ChainNamespace is the namespace of the dynamic metadata that carries the
+// client's certificate chain, and chainField the field in it: PEM,
+// URL-encoded, leaf first.
+const (
+	ChainNamespace = "com.pomerium.client-certificate-info"
+	chainField     = "chain"
+)
+
+// A request is one question of Envoy's, as far as a decision reads it. What is
+// here is what goes upstream: Envoy normalised the path before it asked.
+type request struct {
+	id       string // X-Request-Id, made by Envoy
+	checkID  string // Envoy's own number of the stream
+	routeID  string
+	digest   string // of the policy that Envoy's route was built with
+	internal bool   // a path of our own
+
+	method   string
+	host     string // as sent, with its port
+	hostname string // lower case, without port and without a final dot
+	rawPath  string // as sent, without query; "" for CONNECT
+	path     string // rawPath, decoded once
+	rawQuery string
+	headers  map[string]string // lower-case names; repeated ones joined by Envoy
+
+	ip    netip.Addr // the zero value when Envoy named none
+	leaf  string     // the client's certificate, PEM, URL-encoded; "" for none
+	chain string     // the whole chain in the same form; "" for none
+
+	binder  string // the value of the binder cookie; "" for none
+	browser bool   // a Sec-Fetch-* header is there
+}
+
+// readRequest fills r from Envoy's question. It reports false for a request
+// whose path or host a decision and an upstream could read differently.
+func readRequest(r *request, in *authv3.CheckRequest) bool {
+	attributes := in.GetAttributes()
+	http := attributes.GetRequest().GetHttp()
+	extensions := attributes.GetContextExtensions()
+	r.routeID = extensions[extensionRoute]
+	r.digest = extensions[extensionPolicy]
+	r.internal = extensions[extensionInternal] == "true"
+	r.headers = http.GetHeaders()
+	r.id = r.headers["x-request-id"]
+	r.checkID = http.GetId()
+	r.method = http.GetMethod()
+	r.host = http.GetHost()
+	r.rawPath, r.rawQuery, _ = strings.Cut(http.GetPath(), "?")
+	r.path = r.rawPath
+	r.ip = sourceAddress(attributes.GetSource().GetAddress().GetSocketAddress().GetAddress())
+	r.leaf = attributes.GetSource().GetCertificate()
+	if chain := attributes.GetMetadataContext().GetFilterMetadata()[ChainNamespace]; chain != nil {
+		r.chain = chain.GetFields()[chainField].GetStringValue()
+	}
+	r.browser = r.headers["sec-fetch-mode"] != "" || r.headers["sec-fetch-site"] != "" ||
+		r.headers["sec-fetch-dest"] != "" || r.headers["sec-fetch-user"] != ""
+
+	var hostOK, pathOK bool
+	r.hostname, hostOK = hostnameOf(r.host)
+	r.path, pathOK = decodePath(r.rawPath, r.method)
+	return hostOK && pathOK
+}
+
+// sourceAddress reads Envoy's idea of the client's address. IPv4 mapped into
+// IPv6 is the IPv4 address, and a zone is dropped: a rule names neither.
+func sourceAddress(text string) netip.Addr {
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap().WithZone("")
+}
+
+// maxHost bounds a host name with its port, in bytes (RFC 1035, section 2.3.4).
+const maxHost = 255 + len(":65535")
+
+// hostnameOf returns the name in host in the form in which tickets and rules
+// know it. ok is false for what is no host name or address.
+func hostnameOf(host string) (name string, ok bool) {
+	if host == "" || len(host) > maxHost {
+		return "", false
+	}
+	name = host
+	if host[0] == '[' { // an IPv6 address (RFC 3986, section 3.2.2)
+		inner, rest, found := strings.Cut(host[1:], "]")
+		addr, err := netip.ParseAddr(inner)
+		if !found || err != nil || addr.Zone() != "" || !portOK(rest) {
+			return "", false
+		}
+		return inner, true
+	}
+	if colon := strings.IndexByte(host, ':'); colon >= 0 {
+		if !portOK(host[colon:]) {
+			return "", false
+		}
+		name = host[:colon]
+	}
+	name = strings.TrimSuffix(name, ".")
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.', c == '_':
+		default:
+			return "", false
+		}
+	}
+	return strings.ToLower(name), name != ""
+}
+
+// portOK reports whether s is empty or a colon and a port.
+func portOK(s string) bool {
+	if s == "" {
+		return true
+	}
+	if s[0] != ':' || len(s) < 2 || len(s) > 6 {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// decodePath returns raw, decoded once. It refuses what servers are known to
+// read in different ways: no leading slash, a broken escape, NUL, and a segment
+// that is a dot segment once its parameters are cut off ("/public/..;x=/admin"
+// is /admin to some). Envoy has resolved honest dot segments before it asks.
+func decodePath(raw, method string) (path string, ok bool) {
+	if raw == "" {
+		return "", method == "CONNECT"
+	}
+	if raw[0] != '/' {
+		return "", raw == "*" && method == "OPTIONS"
+	}
+	path = raw
+	if strings.IndexByte(raw, '%') >= 0 {
+		decoded, err := url.PathUnescape(raw)
+		if err != nil {
+			return "", false
+		}
+		path = decoded
+	}
+	if strings.IndexByte(path, 0) >= 0 || hasDotSegment(path) {
+		return "", false
+	}
+	return path, true
+}
+
+// hasDotSegment reports whether a segment of path is "." or "..", parameters
+// left aside. A backslash parts segments too, as it does for Windows servers.
+func hasDotSegment(path string) bool {
+	if !strings.Contains(path, "/.") && !strings.Contains(path, `\.`) {
+		return false
+	}
+	for segment := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '\\' }) {
+		segment, _, _ = strings.Cut(segment, ";")
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// carrier returns what may hold tickets.
+func (r *request) carrier() ticket.Carrier {
+	return ticket.Carrier{
+		Cookie:        r.headers["cookie"],
+		XPomerium:     r.headers["x-pomerium-authorization"],
+		Authorization: r.headers["authorization"],
+		RawQuery:      r.rawQuery,
+	}
+}
+
+// page returns the facts that choose the format of an answer. token says that
+// the client brought credentials of its own.
+func (r *request) page(token bool) pages.Request {
+	return pages.Request{
+		Method:         r.method,
+		Path:           r.rawPath,
+		Accept:         r.headers["accept"],
+		ContentType:    r.headers["content-type"],
+		SecFetchMode:   r.headers["sec-fetch-mode"],
+		SecFetchDest:   r.headers["sec-fetch-dest"],
+		XRequestedWith: r.headers["x-requested-with"],
+		UserAgent:      r.headers["user-agent"],
+		Upgrade:        r.headers["upgrade"],
+		Token:          token,
+	}
+}
+
+// maxBinder bounds the binder cookie, in bytes; ours has 26.
+const maxBinder = 128
+
+// readBinder finds the binder cookie called name.
+func (r *request) readBinder(name string) {
+	header := r.headers["cookie"]
+	if !strings.Contains(header, name) {
+		return
+	}
+	for value := range ticket.Cookies(header, name) {
+		if value != "" && len(value) <= maxBinder {
+			r.binder = value
+		}
+		return // a second one of a __Host- name is not from a browser
+	}
+}

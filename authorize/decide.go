@@ -1,0 +1,197 @@
+package authorize
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/cardea-proxy/cardea/policy"
+)
+
+// A verdict is what is decided about one request, before it is put in words.
+type verdict struct {
+	outcome  outcome
+	asked    bool            // a policy was asked
+	decision policy.Decision // what it said
+	reason   string          // why, where no policy was asked; for the log
+	err      error           // what went wrong, for the log
+}
+
+// An outcome is what happens with a request. The zero outcome lets nobody in.
+type outcome uint8
+
+const (
+	outcomeFault       outcome = iota // cannot be decided: 503
+	outcomeAllow                      //
+	outcomeDeny                       // the policy says no
+	outcomeSignIn                     // nobody is signed in, and it matters who is
+	outcomeDisabled                   // the account is shut
+	outcomeSkewed                     // the session is from the future
+	outcomeDevice                     // a device would have to show itself
+	outcomeCertificate                // absent or not valid
+	outcomeNotFound                   // Envoy names a route that we do not know
+	outcomeMalformed                  // path or host can be read in two ways
+)
+
+// Reasons of ours, beside those of the policy. The spelling is that of logs.
+const (
+	reasonInternal      = "pomerium-route"
+	reasonRouteNotFound = "route-not-found"
+	reasonSignIn        = "user-unauthenticated"
+	reasonDevice        = "device-unauthorized"
+	reasonDisabled      = "user-disabled"
+	reasonClock         = "clock-skew"
+	reasonMalformed     = "malformed-request"
+	reasonNoState       = "not-configured"
+	reasonSessions      = "sessions-unavailable"
+	reasonPolicy        = "policy-error"
+	reasonPanic         = "internal-error"
+)
+
+// String is the outcome as logs name it.
+func (o outcome) String() string {
+	switch o {
+	case outcomeAllow:
+		return "allow"
+	case outcomeDeny:
+		return "deny"
+	case outcomeSignIn:
+		return "sign-in"
+	case outcomeDisabled:
+		return "disabled"
+	case outcomeSkewed:
+		return "clock-skew"
+	case outcomeDevice:
+		return "device"
+	case outcomeCertificate:
+		return "client-certificate"
+	case outcomeNotFound:
+		return "not-found"
+	case outcomeMalformed:
+		return "malformed"
+	}
+	return "fault"
+}
+
+// decideInternal decides about a path of our own. No policy applies there; some
+// pages are about the person and make no sense without one.
+func decideInternal(g *generation, r *request, id identity) verdict {
+	if !needsSession(r.path) || r.hostname == g.signInName {
+		return verdict{outcome: outcomeAllow, reason: reasonInternal}
+	}
+	return unlessKnown(id, verdict{outcome: outcomeAllow, reason: reasonInternal})
+}
+
+// needsSession reports whether a path under /.pomerium is about the person who
+// asks for it.
+func needsSession(path string) bool {
+	switch path {
+	case "/.pomerium/jwt", "/.pomerium/user", "/.pomerium/webauthn", "/.pomerium/routes", "/.pomerium/api/v1/routes":
+		return true
+	}
+	return false
+}
+
+// decide asks the policy of rt.
+func (s *Server) decide(ctx context.Context, rt *route, r *request, id identity, cert clientCert) verdict {
+	// A policy that does not ask who is there gives the same answer to all, so
+	// that it goes on when sessions cannot be read.
+	if id.standing == uncertain && rt.readsSession {
+		return verdict{outcome: outcomeFault, reason: reasonSessions, err: id.err}
+	}
+	facts := policy.Facts{Request: policy.Request{
+		Method: r.method, Scheme: "https", Host: r.host, Hostname: r.hostname,
+		Path: r.path, RawPath: r.rawPath, RawQuery: r.rawQuery, IP: r.ip,
+		ClientCertificate: policy.ClientCertificate{Presented: cert.presented, Valid: cert.valid, Leaf: cert.leaf},
+	}}
+	if rt.readsHeaders {
+		facts.Request.Header = r.header
+	}
+	if id.person != nil {
+		facts.Person = id.person.facts
+	}
+	d := rt.program.Decide(ctx, facts)
+	v := verdict{asked: true, decision: d, err: d.Err}
+	switch d.Outcome {
+	case policy.Allow:
+		v.outcome = outcomeAllow
+	case policy.SignIn:
+		v.outcome = outcomeSignIn
+		if id.person != nil {
+			v.outcome = outcomeDeny // signing in once more would change nothing
+		}
+		return unlessKnown(id, v)
+	case policy.Device:
+		v.outcome = outcomeDevice
+	case policy.ClientCertificateRequired, policy.ClientCertificateInvalid:
+		v.outcome = outcomeCertificate
+	default:
+		v.outcome = outcomeDeny
+		switch {
+		case d.Err != nil:
+			v.outcome, v.reason = outcomeFault, reasonPolicy
+		case slices.Contains(d.DenyReasons, reasonDevice) || slices.Contains(d.AllowReasons, reasonDevice):
+			v.outcome = outcomeDevice
+		}
+	}
+	return v
+}
+
+// unlessKnown returns v for a person, and for everybody else what keeps them
+// from being one.
+func unlessKnown(id identity, v verdict) verdict {
+	switch id.standing {
+	case known:
+		return v
+	case disabled:
+		v.outcome, v.reason = outcomeDisabled, reasonDisabled
+	case skewed:
+		v.outcome, v.reason = outcomeSkewed, reasonClock
+	case uncertain:
+		v.outcome, v.reason, v.err = outcomeFault, reasonSessions, id.err
+	default:
+		v.outcome = outcomeSignIn
+		if v.reason == "" || v.reason == reasonInternal {
+			v.reason = reasonSignIn
+		}
+	}
+	return v
+}
+
+// header returns a header by its canonical name.
+func (r *request) header(name string) (string, bool) {
+	v, ok := r.headers[strings.ToLower(name)]
+	return v, ok
+}
+
+// policyPerson returns p as policies read it.
+func policyPerson(p *person) *policy.Person {
+	d := policy.PersonData{
+		SessionID: p.session.ID, UserID: p.session.UserID,
+		Email: p.email, Name: p.name, Groups: p.user.Groups, Claims: p.claims,
+	}
+	if p.directory != nil {
+		d.DirectoryGroups = directoryGroups(p.directory.GroupIDs, p.directory.GroupNames)
+	}
+	return policy.NewPerson(d)
+}
+
+// directoryGroups pairs ids with names where there is a name for each id;
+// otherwise they are groups of their own.
+func directoryGroups(ids, names []string) []policy.DirectoryGroup {
+	var groups []policy.DirectoryGroup
+	paired := len(ids) == len(names)
+	for i, id := range ids {
+		g := policy.DirectoryGroup{ID: id}
+		if paired {
+			g.Name = names[i]
+		}
+		groups = append(groups, g)
+	}
+	if !paired {
+		for _, name := range names {
+			groups = append(groups, policy.DirectoryGroup{Name: name})
+		}
+	}
+	return groups
+}

@@ -1,0 +1,30 @@
+// Package authorize answers Envoy's question about every request: may it pass,
+// and what is its upstream to be told?
+//
+// It owns the way from a CheckRequest of ext_authz (envoy.service.auth.v3) to a
+// CheckResponse and the audit line about it. In come configurations with their
+// compiled policies, and questions; out go allowances with identity headers,
+// redirects to sign in, and errors. Which route a request belongs to is Envoy's
+// to say, what a policy means policy's, whether a session lives the
+// databroker's, how a person signs in authenticate's.
+//
+// In the order a question meets them:
+//
+//	authorize.go    Server, Options, New, Apply, Check
+//	generation.go   State -> what decisions under it need; which one counts
+//	check.go        CheckRequest -> request
+//	identify.go     cookie or handle -> session, user, directory -> person
+//	person.go       person: made once for one version of the records
+//	certificate.go  the client's certificate -> valid or not; certname.go: its names
+//	decide.go       request, person, certificate -> policy -> verdict
+//	answer.go       allowed: the headers, remembered for a person on a route
+//	headers.go      the assertion, claim headers, what of the client's may go up
+//	claims.go       claims as text; template.go: ${pomerium.*} in set headers
+//	respond.go      refused: redirect or page; errors.go: the one table of them
+//	audit.go        one line for each decision; lines.go writes them
+//
+// Doubt denies: the zero verdict is a fault and a fault is 503, a route that
+// neither the newest generation nor the one before knows is 404, a path that
+// two servers could read differently is 400, sessions that cannot be read let
+// nobody in where it matters who asks.
+package authorize

@@ -1,0 +1,189 @@
+package authorize
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+
+	"github.com/cardea-proxy/cardea/config"
+	"github.com/cardea-proxy/cardea/internal/assertion"
+	"github.com/cardea-proxy/cardea/internal/ticket"
+	"github.com/cardea-proxy/cardea/policy"
+)
+
+// A State is one configuration with all that decisions under it need.
+type State struct {
+	Config   *config.Config
+	Programs map[string]*policy.Program // by route id; every route has one
+	Minter   *assertion.Minter
+}
+
+// A generation is a State made ready. It never changes.
+type generation struct {
+	number     uint64
+	routes     map[string]*route
+	minter     *assertion.Minter
+	cookieName string
+	binderName string
+	// cookieDomain is cookie_domain in lower case, without dots at its ends.
+	cookieDomain string
+	signIn       *url.URL // nil: there is no sign-in host
+	signInName   string   // its host name, lower case, without port
+	idle         time.Duration
+	claimHeaders []claimHeader
+	logFields    []logField
+	logged       bool // log_level lets decisions through
+	provider     string
+	// providers holds the host names where the first route takes the sessions
+	// of another provider: there, that one is asked for on our own paths too.
+	providers map[string]string
+	// answers are forgotten with their generation.
+	answers *cache[answerKey, *answer]
+}
+
+// A route is one route of one generation.
+type route struct {
+	id           string
+	name         string
+	digest       string
+	program      *policy.Program
+	provider     string // whose sessions it takes
+	hosts        []string
+	certs        *certVerifier
+	readsSession bool
+	readsHeaders bool
+	needsCert    bool // its policy or headers read the client's certificate
+
+	passIdentity bool
+	issuer       config.JWTIssuerFormat
+	setHeaders   []setHeader
+	needsJWT     bool // a set header holds the assertion
+	perRequest   bool // a set header may differ between requests of one person
+	routingKey   bool
+	personal     bool                  // its answer depends on who asks
+	anonymous    *authv3.CheckResponse // for nobody; nil when perRequest
+}
+
+// newGeneration readies st. It reports every fault at once.
+func newGeneration(st State, now func() time.Time) (*generation, error) {
+	c := st.Config
+	if c == nil || st.Minter == nil {
+		return nil, errors.New("authorize: a configuration and a minter are needed")
+	}
+	g := &generation{
+		number: c.Generation, routes: make(map[string]*route, len(c.Routes)), minter: st.Minter,
+		cookieName: c.CookieName, binderName: ticket.BinderName(c.CookieName),
+		cookieDomain: strings.ToLower(strings.Trim(c.CookieDomain, ".")),
+		idle:         c.SessionIdleTimeout, claimHeaders: sortClaimHeaders(c.JWTClaimsHeaders),
+		logFields: parseLogFields(c.AuthorizeLogFields), logged: logsDecisions(c.LogLevel),
+		provider: config.ProviderID(c, nil), providers: make(map[string]string),
+		answers: newCache[answerKey, *answer](answerCacheSize),
+	}
+	if !c.AuthenticateServiceURL.IsZero() {
+		g.signIn = c.AuthenticateServiceURL.URL
+		g.signInName, _ = hostnameOf(g.signIn.Host)
+	}
+	var faults []error
+	verifiers := make(map[string]*certVerifier)
+	for _, r := range c.Routes {
+		rt, err := newRoute(c, r, st.Programs[r.ID], verifiers, now)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("authorize: route %q: %w", r.ID, err))
+			continue
+		}
+		g.routes[r.ID] = rt
+		if _, known := g.providers[r.From.Host]; !known {
+			g.providers[r.From.Host] = rt.provider
+		}
+	}
+	return g, errors.Join(faults...)
+}
+
+func newRoute(c *config.Config, r *config.Route, p *policy.Program, verifiers map[string]*certVerifier, now func() time.Time) (*route, error) {
+	if p == nil {
+		return nil, errors.New("no policy was compiled for it")
+	}
+	ca := r.DownstreamClientCA
+	if ca == nil {
+		ca = c.ClientCA
+	}
+	certs, known := verifiers[string(ca)]
+	if !known {
+		var err error
+		if certs, err = newCertVerifier(c, ca, now); err != nil {
+			return nil, err
+		}
+		verifiers[string(ca)] = certs
+	}
+	reads := p.Reads()
+	rt := &route{
+		id: r.ID, name: r.Name, digest: p.Digest(), program: p, provider: config.ProviderID(c, r),
+		hosts: r.DependsOn, certs: certs,
+		readsSession: reads.Session, readsHeaders: len(reads.Headers) > 0,
+		needsCert:    reads.Certificate || reads.CertificateLeaf,
+		passIdentity: c.PassIdentity(r), issuer: r.JWTIssuerFormat,
+		setHeaders: parseSetHeaders(r.SetRequestHeaders),
+		routingKey: slices.Contains([]config.LoadBalancingPolicy{config.LBMaglev, config.LBRingHash}, r.LoadBalancingPolicy),
+	}
+	if rt.issuer == "" {
+		rt.issuer = c.JWTIssuerFormat
+	}
+	for _, h := range rt.setHeaders {
+		rt.needsJWT = rt.needsJWT || h.value.has(pieceJWT)
+		rt.perRequest = rt.perRequest || h.value.perRequest()
+		rt.needsCert = rt.needsCert || h.value.has(pieceCertFingerprint, pieceCertDNS, pieceCertEmail)
+	}
+	rt.personal = rt.passIdentity || rt.routingKey || len(rt.setHeaders) > 0
+	if !rt.perRequest {
+		rt.anonymous = allow(rt.expand(&templateValues{}))
+	}
+	return rt, nil
+}
+
+// logsDecisions reports whether decisions, which are of level info, are logged.
+func logsDecisions(level config.LogLevel) bool {
+	return slices.Contains([]config.LogLevel{"", "trace", "debug", "info"}, level)
+}
+
+// providerFor returns the provider to sign in with for rt, or for our own paths
+// on a host where rt is nil.
+func (g *generation) providerFor(rt *route, hostname string) string {
+	if rt != nil {
+		return rt.provider
+	}
+	if p, ok := g.providers[hostname]; ok {
+		return p
+	}
+	return g.provider
+}
+
+// A succession is the newest generation and the one before, which counts for a
+// while: Envoy may not have taken the newest yet.
+type succession struct {
+	current  *generation
+	previous *generation // nil for none
+	until    time.Time   // previous counts before then
+}
+
+// overlap is how long at most Envoy is waited for.
+const overlap = 5 * time.Second
+
+// find returns the route called id with its generation. A route of the newest
+// generation is always decided as that one says, so that a tightened rule bites
+// even while Envoy refuses the rest of the configuration.
+func (s *succession) find(id string, now time.Time) (*generation, *route) {
+	if rt, ok := s.current.routes[id]; ok {
+		return s.current, rt
+	}
+	if s.previous != nil && now.Before(s.until) {
+		if rt, ok := s.previous.routes[id]; ok {
+			return s.previous, rt
+		}
+	}
+	return s.current, nil
+}

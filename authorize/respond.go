@@ -1,0 +1,137 @@
+package authorize
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+
+	"github.com/cardea-proxy/cardea/internal/handoff"
+	"github.com/cardea-proxy/cardea/internal/pages"
+	"github.com/cardea-proxy/cardea/internal/ticket"
+)
+
+// headerIntercepted tells Envoy that an answer is finished and not one of its
+// own local replies, which it would put its own words on.
+const headerIntercepted = "x-pomerium-intercepted-response"
+
+// binderAge is how long a browser keeps the binder cookie: longer than any
+// session, or a ticket would outlive it and be void.
+const binderAge = "31536000" // seconds; one year
+
+// maxRedirect bounds the address to come back to, in bytes as they stand in a
+// query. It travels in several URLs, once more inside the state that goes to
+// the identity provider, and each has to stay under 8000 octets (RFC 9110,
+// section 4.1).
+const maxRedirect = 4500
+
+// refuse puts v in the words of the client: a redirect to sign in where that
+// helps, an error in the format it reads otherwise.
+func (s *Server) refuse(g *generation, rt *route, r *request, id identity, v verdict) *authv3.CheckResponse {
+	page := r.page(id.token)
+	if r.path == "/robots.txt" && (r.method == http.MethodGet || r.method == http.MethodHead) {
+		return denied(codes.PermissionDenied, s.pages.Robots())
+	}
+	if v.outcome == outcomeSignIn && g != nil && g.signIn != nil && page.MaySignIn() {
+		return s.redirect(g, rt, r)
+	}
+	f := refusalOf(v, id)
+	problem := pages.Problem{Kind: f.kind, RequestID: r.id, Host: r.hostname}
+	if id.person != nil {
+		problem.Person = id.person.email
+	}
+	return denied(f.code, s.pages.Error(page, problem))
+}
+
+// denied returns a as Envoy's answer to the client.
+func denied(code codes.Code, a pages.Answer) *authv3.CheckResponse {
+	headers := make([]*corev3.HeaderValueOption, 0, len(a.Header)+1)
+	for name, values := range a.Header {
+		headers = append(headers, overwrite(strings.ToLower(name), strings.Join(values, ", ")))
+	}
+	return deniedWith(code, a.Status, headers, string(a.Body))
+}
+
+func deniedWith(code codes.Code, httpStatus int, headers []*corev3.HeaderValueOption, body string) *authv3.CheckResponse {
+	headers = append(headers, overwrite(headerIntercepted, "true"))
+	return &authv3.CheckResponse{
+		Status: &status.Status{Code: int32(code)},
+		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
+			Status:  &typev3.HttpStatus{Code: typev3.StatusCode(httpStatus)},
+			Headers: headers,
+			Body:    body,
+		}},
+	}
+}
+
+// redirect sends the browser to the sign-in host, bound to it by the binder
+// cookie, which it gets here when it has none.
+func (s *Server) redirect(g *generation, rt *route, r *request) *authv3.CheckResponse {
+	r.readBinder(g.binderName)
+	headers := make([]*corev3.HeaderValueOption, 0, 5)
+	binder := r.binder
+	if binder == "" {
+		binder = ticket.NewBinder()
+		headers = append(headers, overwrite("set-cookie", g.binderName+"="+binder+
+			"; Path=/; Max-Age="+binderAge+"; Secure; HttpOnly; SameSite=Lax"))
+	}
+	in := handoff.SignIn{
+		RedirectURI: r.comeBack(),
+		CallbackURI: "https://" + r.host + handoff.CallbackPath,
+		ProviderID:  g.providerFor(rt, r.hostname),
+		Binder:      ticket.BinderHash(binder),
+	}
+	if rt != nil {
+		in.AdditionalHosts = rt.hosts
+	}
+	headers = append(headers,
+		overwrite("location", s.handoff.SignInURL(g.signIn, in)),
+		overwrite("cache-control", "no-store"),
+		overwrite("referrer-policy", "same-origin"),
+		overwrite("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
+	return deniedWith(codes.Unauthenticated, http.StatusFound, headers, "")
+}
+
+// comeBack returns the address to open once the person has signed in: the one
+// that was asked for. A form that was sent after its session ended cannot be
+// sent again from there, so that its page is opened instead, if it is on this
+// host, or else the start page. What would make too long an address loses its
+// query first.
+func (r *request) comeBack() string {
+	home := "https://" + r.host + "/"
+	var want string
+	switch r.method {
+	case http.MethodGet, http.MethodHead:
+		want = "https://" + r.host + r.rawPath
+		if r.rawQuery != "" {
+			whole := want + "?" + plainURL(r.rawQuery)
+			if len(url.QueryEscape(whole)) <= maxRedirect {
+				want = whole
+			}
+		}
+	default:
+		want = r.headers["referer"]
+	}
+	if len(url.QueryEscape(want)) > maxRedirect {
+		return home
+	}
+	u, err := handoff.CheckRedirect(want, r.host)
+	if err != nil {
+		return home
+	}
+	return u.String()
+}
+
+// plainURL escapes in a query what a browser may send and the check of a
+// redirect refuses, because browsers and servers read it differently.
+func plainURL(query string) string {
+	if !strings.ContainsAny(query, "\\ ") {
+		return query
+	}
+	return strings.NewReplacer(`\`, url.QueryEscape(`\`), " ", "%20").Replace(query)
+}
