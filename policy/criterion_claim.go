@@ -18,17 +18,10 @@ var criterionClaim = &kind{
 	parse:   parseListMatcher,
 	clauses: func(c criterion, _ bool) []clause {
 		m := c.operand.(listMatcher)
-		refs := claimRefs(c.subPath)
-		if len(refs) == 1 {
-			return []clause{
-				{true, "claim-ok", claimConditions(m, refs[0])},
-				{false, "claim-unauthorized", nil},
-			}
-		}
 		// The first reference that exists is the claim, also where it does
 		// not match and a later one would.
 		var out []clause
-		for _, ref := range refs {
+		for _, ref := range claimRefs(c.subPath) {
 			out = append(out,
 				clause{true, "claim-ok", append([]string{ref}, claimConditions(m, ref)...)},
 				clause{false, "claim-unauthorized", []string{ref}})

@@ -1,0 +1,33 @@
+package policy
+
+import (
+	"os"
+	"slices"
+	"testing"
+)
+
+func TestEveryCriterionHasItsFiles(t *testing.T) {
+	t.Parallel()
+	for _, name := range criterionNames() {
+		for _, file := range []string{"criterion_" + name + ".go", "criterion_" + name + "_test.go"} {
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("criterion %s: %v", name, err)
+			}
+		}
+		if _, ok := knownElsewhere[name]; ok {
+			t.Errorf("criterion %s is built, and said not to be", name)
+		}
+	}
+}
+
+func TestCriteriaThatAskWhoReadTheSession(t *testing.T) {
+	t.Parallel()
+	for name, k := range criteria {
+		if k.session != k.reads.Session {
+			t.Errorf("criterion %s: session %v, reads session %v", name, k.session, k.reads.Session)
+		}
+		if !slices.IsSorted(k.reads.Headers) {
+			t.Errorf("criterion %s: headers %v are not sorted", name, k.reads.Headers)
+		}
+	}
+}
