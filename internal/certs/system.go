@@ -34,15 +34,24 @@ func (o TrustOptions) filled() (TrustOptions, error) {
 // layouts are the systems' ways of adding an authority: drop a file, call a
 // tool. The first whose tool and folder are there is the system's.
 var layouts = []layout{
-	{"Debian, Ubuntu, Alpine", "/usr/local/share/ca-certificates", ".crt", []string{"update-ca-certificates"}},
-	{"Fedora, RHEL", "/etc/pki/ca-trust/source/anchors", ".pem", []string{"update-ca-trust", "extract"}},
-	{"Arch", "/etc/ca-certificates/trust-source/anchors", ".crt", []string{"trust", "extract-compat"}},
-	{"openSUSE", "/etc/pki/trust/anchors", ".pem", []string{"update-ca-certificates"}},
+	// Without --fresh, Debian's tool leaves links to a file that is gone.
+	{"Debian, Ubuntu, Alpine", "/usr/local/share/ca-certificates", ".crt", []string{"update-ca-certificates"}, []string{"update-ca-certificates", "--fresh"}},
+	{"Fedora, RHEL", "/etc/pki/ca-trust/source/anchors", ".pem", []string{"update-ca-trust", "extract"}, nil},
+	{"Arch", "/etc/ca-certificates/trust-source/anchors", ".crt", []string{"trust", "extract-compat"}, nil},
+	{"openSUSE", "/etc/pki/trust/anchors", ".pem", []string{"update-ca-certificates"}, nil},
 }
 
 type layout struct {
 	system, folder, suffix string
-	tool                   []string
+	tool                   []string // called after a file was added
+	dropTool               []string // called after one was removed; nil means tool
+}
+
+func (l layout) afterRemoval() []string {
+	if l.dropTool == nil {
+		return l.tool
+	}
+	return l.dropTool
 }
 
 func systemStores(o TrustOptions) []store {
@@ -100,12 +109,13 @@ func (a anchors) untrust(ctx context.Context) (Outcome, string, error) {
 	}
 	err = os.Remove(a.file())
 	if errors.Is(err, fs.ErrPermission) {
-		return Skipped, fmt.Sprintf("needs root: sudo rm '%s' && sudo %s", a.file(), strings.Join(a.tool, " ")), nil
+		return Skipped, fmt.Sprintf("needs root: sudo rm '%s' && sudo %s", a.file(), strings.Join(a.afterRemoval(), " ")), nil
 	}
 	if err != nil {
 		return "", "", err
 	}
-	_, err = a.o.run(ctx, a.tool[0], a.tool[1:]...)
+	tool := a.afterRemoval()
+	_, err = a.o.run(ctx, tool[0], tool[1:]...)
 	return Removed, "", err
 }
 
