@@ -173,3 +173,11 @@ func (c *Client) localPasswordFrom(r *Record) (*LocalPassword, error) {
 	}
 	return p, nil
 }
+
+func (c *Client) accessFrom(r *Record) (*access, error) {
+	a := new(access)
+	if err := c.Decode(r, a); err != nil {
+		return nil, err
+	}
+	return a, nil
+}

@@ -39,7 +39,7 @@ func (s *Server) watch(ctx context.Context, req *brokerpb.WatchRequest, send fun
 	if err := send(&brokerpb.WatchResponse{Position: s.at(after).proto()}); err != nil {
 		return err
 	}
-	for {
+	for caughtUp := false; ; {
 		entries, reached, err := s.vault.store.Changes(ctx, after, watchBatch)
 		if err != nil {
 			return err
@@ -59,7 +59,8 @@ func (s *Server) watch(ctx context.Context, req *brokerpb.WatchRequest, send fun
 			}
 		}
 		more := len(entries) == watchBatch
-		if reached == after || told != reached && !more {
+		if !more && (reached == after || told != reached || !caughtUp) {
+			caughtUp = true
 			if err := send(&brokerpb.WatchResponse{Position: s.at(reached).proto()}); err != nil {
 				return err
 			}

@@ -66,7 +66,7 @@ type LocalPassword struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// Access is when a session was last used: a record of its own, so that using
+// An access says when a session was last used: a record of its own, so that using
 // a session does not wake everything that remembers it.
 type access struct {
 	At time.Time `json:"at"`

@@ -1,0 +1,27 @@
+package databroker
+
+import (
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/keepalive"
+)
+
+// DialOptions returns how a client's connection should behave: try again
+// within a second of a lost broker, where gRPC by itself would come to wait
+// two minutes, and notice a peer that vanished. Credentials are the caller's
+// to add.
+func DialOptions() []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff: backoff.Config{
+				BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second,
+			},
+			MinConnectTimeout: 2 * time.Second,
+		}),
+		// A server that is not told otherwise takes a ping every five minutes at
+		// most; a lost watch is noticed by its silence long before.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 5 * time.Minute, Timeout: 10 * time.Second}),
+	}
+}
