@@ -12,6 +12,9 @@ import (
 func (l *loading) checkRoutes() {
 	for i, r := range l.c.Routes {
 		key := l.routeKeys[i]
+		if l.bad[key] { // not even an object
+			continue
+		}
 		l.checkDestination(r, key)
 		l.checkFrom(r, key)
 		l.checkPath(r, key)

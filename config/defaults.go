@@ -94,7 +94,7 @@ func (l *loading) defaultSignInHost() {
 		return
 	}
 	for _, r := range c.Routes {
-		if r.From.Host != "localhost" && !strings.HasSuffix(r.From.Host, ".localhost") {
+		if r.From.Host != "" && r.From.Host != "localhost" && !strings.HasSuffix(r.From.Host, ".localhost") {
 			return
 		}
 	}

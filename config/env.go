@@ -1,7 +1,9 @@
 package config
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/spf13/viper"
@@ -93,18 +95,13 @@ func (l *loading) readEnvironment() {
 // forget drops what the document said under key, its errors included: what is
 // replaced cannot be wrong.
 func (l *loading) forget(key string) {
-	for known := range l.lines {
-		if known == key || strings.HasPrefix(known, key+".") || strings.HasPrefix(known, key+"[") {
-			delete(l.lines, known)
-		}
+	under := func(k string) bool {
+		rest, ok := strings.CutPrefix(k, key)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 	}
-	kept := l.errs[:0]
-	for _, e := range l.errs {
-		if e.Key != key && !strings.HasPrefix(e.Key, key+".") && !strings.HasPrefix(e.Key, key+"[") {
-			kept = append(kept, e)
-		}
-	}
-	l.errs = kept
+	maps.DeleteFunc(l.lines, func(k string, _ int) bool { return under(k) })
+	maps.DeleteFunc(l.bad, func(k string, _ bool) bool { return under(k) })
+	l.errs = slices.DeleteFunc(l.errs, func(e *Error) bool { return under(e.Key) })
 }
 
 // envSetting reads one variable into its field.

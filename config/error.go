@@ -19,25 +19,20 @@ type Error struct {
 
 // Error is the line a person reads.
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString(e.File)
+	place := e.File
 	if e.Line > 0 {
-		b.WriteString(":" + strconv.Itoa(e.Line))
+		place += ":" + strconv.Itoa(e.Line)
 	}
-	for _, s := range []string{e.Key, e.Found} {
-		if s != "" && b.Len() > 0 {
-			b.WriteString(": ")
-		}
-		b.WriteString(s)
-	}
+	what := e.Found
 	switch {
 	case e.Want == "":
-	case e.Found != "":
-		b.WriteString("; want " + e.Want)
+	case e.Found == "":
+		what = "want " + e.Want
 	default:
-		b.WriteString(": want " + e.Want)
+		what += "; want " + e.Want
 	}
-	return b.String()
+	parts := slices.DeleteFunc([]string{place, e.Key, what}, func(s string) bool { return s == "" })
+	return strings.Join(parts, ": ")
 }
 
 // Errors are all that is wrong with one configuration, by file, line and key.

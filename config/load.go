@@ -123,7 +123,11 @@ func (l *loading) readDocument() {
 
 // settings reads the top level of a document.
 func (l *loading) settings(root *yaml.Node) {
-	root, _ = newResolver(l.refuseAt).resolve(root, "", 0)
+	r := newResolver(l.refuseAt)
+	root, _ = r.resolve(root, "", 0)
+	if r.full { // reading on is what the bounds protect from
+		return
+	}
 	if root.Kind != yaml.MappingNode {
 		l.refuseAt(root.Line, "", "", "an object with keys")
 		return
@@ -180,19 +184,22 @@ func (l *loading) readRoutes() {
 // has reports whether key is given, in the document or the environment.
 func (l *loading) has(key string) bool { return l.lines[key] > 0 || l.vars[key] != "" }
 
-// refuse reports that key is wrong. Either of found and want may be "".
+// refuse reports that key is wrong. Either of found and want may be "". What
+// is refused already is not refused again for what follows from it.
 func (l *loading) refuse(key, found, want string) {
+	if !l.bad[key] {
+		l.errs = append(l.errs, l.problem(key, found, want))
+	}
 	l.bad[key] = true
-	l.errs = append(l.errs, l.problem(key, found, want))
 }
 
-// refuseAt is refuse for a key whose line has not been remembered.
+// refuseAt is refuse for what stands on another line than the key's first.
 func (l *loading) refuseAt(line int, key, found, want string) {
-	if l.lines[key] == 0 {
-		l.lines[key] = line
-		defer delete(l.lines, key)
-	}
+	before := len(l.errs)
 	l.refuse(key, found, want)
+	if len(l.errs) > before && l.errs[before].File == l.options.File && line > 0 {
+		l.errs[before].Line = line
+	}
 }
 
 // warn remarks on key without refusing the configuration.

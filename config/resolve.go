@@ -24,7 +24,7 @@ type resolver struct {
 	done   map[*yaml.Node]extent
 	open   map[*yaml.Node]bool // on the way from the root to here
 	merged int                 // pairs brought in by merges so far
-	full   bool                // a bound was refused already
+	full   bool                // a bound was refused; the tree is not to be read
 }
 
 // An extent is the size of a subtree with all aliases followed.

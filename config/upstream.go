@@ -17,9 +17,7 @@ const wantTo = "an absolute https URL (or http, h2c, tcp, unix or https+unix)"
 // upstreams reads one destination or a list of them, nested lists included.
 // Each may end in ",weight": all of them or none.
 func (l *loading) upstreams(n *yaml.Node, p *[]Upstream, key string) {
-	refused := len(l.errs)
-	l.flatten(n, p, key, 0)
-	if len(l.errs) > refused {
+	if !l.flatten(n, p, key, 0) {
 		return
 	}
 	var weighted, total = 0, uint64(0)
@@ -46,26 +44,29 @@ func (l *loading) upstreams(n *yaml.Node, p *[]Upstream, key string) {
 	}
 }
 
-func (l *loading) flatten(n *yaml.Node, p *[]Upstream, key string, depth int) {
+// flatten adds every destination of n and reports whether all are good.
+func (l *loading) flatten(n *yaml.Node, p *[]Upstream, key string, depth int) bool {
 	if n.Kind == yaml.SequenceNode && depth < 8 {
+		good := true
 		for i, item := range n.Content {
 			under := fmt.Sprintf("%s[%d]", key, i)
 			l.lines[under] = item.Line
-			l.flatten(item, p, under, depth+1)
+			good = l.flatten(item, p, under, depth+1) && good
 		}
-		return
+		return good
 	}
 	s, ok := text(n)
 	if !ok {
 		l.refuse(key, "", wantTo)
-		return
+		return false
 	}
 	u, want := parseUpstream(s)
 	if want != "" {
 		l.refuse(key, "", want)
-		return
+		return false
 	}
 	*p = append(*p, u)
+	return true
 }
 
 // parseUpstream reads "URL" or "URL,weight".
