@@ -2,7 +2,6 @@ package pages
 
 import (
 	"encoding/json"
-	"html/template"
 	"math"
 	"regexp"
 	"slices"
@@ -47,7 +46,7 @@ func claimRows(claims map[string]any, budget int) (rows []Claim, more bool) {
 	for _, name := range names {
 		c := newClaim(name, claims[name])
 		for _, s := range append(c.Values, c.Name) {
-			budget -= len(template.HTMLEscapeString(s)) + 30
+			budget -= cost(s) + 30
 		}
 		if budget < 0 {
 			return rows, true

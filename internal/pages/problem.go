@@ -160,3 +160,13 @@ func (e Problem) action() Action {
 	}
 	return e.words().action
 }
+
+// SignInAction, SwitchAction and RoutesAction are steps whose address only the
+// caller knows, in the words of the pages.
+func SignInAction(url string) Action { return Action{Label: say("error.signin"), URL: url} }
+
+// SwitchAction leads to signing in as somebody else.
+func SwitchAction(url string) Action { return Action{Label: say("error.switch"), URL: url} }
+
+// RoutesAction leads to the portal.
+func RoutesAction(url string) Action { return Action{Label: say("error.routes"), URL: url} }

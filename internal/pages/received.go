@@ -1,9 +1,6 @@
 package pages
 
-import (
-	"html/template"
-	"net/http"
-)
+import "net/http"
 
 // Received is the page of the built-in application: what arrived, and whether
 // it is as it should be.
@@ -61,7 +58,7 @@ type receivedView struct {
 }
 
 // headerBudget bounds the headers of the page, in bytes of HTML.
-const headerBudget = 14 << 10
+const headerBudget = 10 << 10
 
 // Received renders v.
 func (p *Pages) Received(v Received) Answer {
@@ -91,7 +88,7 @@ func within(budget *int, list []Header, more *bool) []Header {
 		if tokenValue.MatchString(h.Value) {
 			h.Value = say("whoami.hidden") // a last net; callers hide tokens themselves
 		}
-		*budget -= len(template.HTMLEscapeString(h.Name+h.Value)) + 60
+		*budget -= cost(h.Name) + cost(h.Value) + 60
 		if *budget < 0 {
 			*more = true
 			return out

@@ -181,3 +181,16 @@ func monogram(s string) string {
 	}
 	return "·"
 }
+
+// cost is how many bytes s takes in a page: html/template writes six characters
+// as references of five bytes at most.
+func cost(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		switch s[i] {
+		case '&', '<', '>', '"', '\'', '+':
+			n += 4
+		}
+	}
+	return n
+}

@@ -29,8 +29,11 @@ type Device struct {
 	Approved     bool
 }
 
-// maxGroups bounds the groups that the page lists.
-const maxGroups = 60
+// Bounds of the groups that the page lists: how many, and their bytes of HTML.
+const (
+	maxGroups   = 60
+	groupBudget = 6 << 10
+)
 
 // whoAmIView is WhoAmI, bounded and in order.
 type whoAmIView struct {
@@ -43,10 +46,15 @@ type whoAmIView struct {
 
 // WhoAmI renders v, also for somebody who is not signed in.
 func (p *Pages) WhoAmI(v WhoAmI) Answer {
-	view := whoAmIView{WhoAmI: v, Groups: v.Groups}
-	if len(v.Groups) > maxGroups {
-		view.Groups, view.MoreGroups = v.Groups[:maxGroups], len(v.Groups)-maxGroups
+	view := whoAmIView{WhoAmI: v}
+	for budget := groupBudget; len(view.Groups) < min(len(v.Groups), maxGroups); {
+		g := line(v.Groups[len(view.Groups)])
+		if budget -= cost(g) + 30; budget < 0 {
+			break
+		}
+		view.Groups = append(view.Groups, g)
 	}
+	view.MoreGroups = len(v.Groups) - len(view.Groups)
 	view.Claims, view.MoreClaims = claimRows(v.Claims, claimBudget)
 	title := say("whoami.title")
 	if v.Person == (Person{}) {
