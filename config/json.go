@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -21,34 +20,22 @@ type jsonReader struct {
 }
 
 func parseJSON(text []byte) (*yaml.Node, error) {
-	r := &jsonReader{text: text, tokens: json.NewDecoder(bytes.NewReader(text)), line: 1}
-	r.tokens.UseNumber()
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, nil
 	}
-	n, err := r.value(0)
-	if err == nil {
-		_, err = r.tokens.Token()
-		switch {
-		case errors.Is(err, io.EOF):
-			return n, nil
-		case err == nil:
-			err = &syntaxError{line: r.here(), text: "not JSON: text after the document"}
+	// Checked as a whole first: only so are offsets those of the document.
+	var whole json.RawMessage
+	if err := json.Unmarshal(text, &whole); err != nil {
+		e := &syntaxError{text: "not JSON: " + err.Error()}
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			e.line = lineAt(text, int(syntax.Offset)-1)
 		}
+		return nil, e
 	}
-	var own *syntaxError
-	if errors.As(err, &own) {
-		return nil, own
-	}
-	e := &syntaxError{line: r.here(), text: "not JSON: " + err.Error()}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		e.line = lineAt(text, int(syntax.Offset)-1)
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		e.line, e.text = lineAt(text, len(text)), "not JSON: the document ends too early"
-	}
-	return nil, e
+	r := &jsonReader{text: text, tokens: json.NewDecoder(bytes.NewReader(text)), line: 1}
+	r.tokens.UseNumber()
+	return r.value(0)
 }
 
 // here returns the line of the last token; every byte is counted once.

@@ -75,6 +75,37 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	return json.Marshal(p)
 }
 
+// Format prints the fields of c under every verb. Left to itself, fmt goes
+// around the methods of secrets when a verb does not fit a pointer.
+func (c Config) Format(f fmt.State, verb rune) {
+	type plain Config
+	writeFields(f, verb, plain(c))
+}
+
+// Format prints the fields of s under every verb.
+func (s Settings) Format(f fmt.State, verb rune) {
+	type plain Settings
+	writeFields(f, verb, plain(s))
+}
+
+// Format prints the fields of r under every verb.
+func (r Route) Format(f fmt.State, verb rune) {
+	type plain Route
+	writeFields(f, verb, plain(r))
+}
+
+// writeFields prints v with %v, %+v or %#v, whichever is nearest to verb.
+func writeFields(f fmt.State, verb rune, v any) {
+	format := "%v"
+	switch {
+	case verb == 'v' && f.Flag('#'):
+		format = "%#v"
+	case verb == 'v' && f.Flag('+'):
+		format = "%+v"
+	}
+	_, _ = fmt.Fprintf(f, format, v) // a printer has nobody to report to
+}
+
 // write prints plain, or goSyntax for %#v.
 func write(f fmt.State, verb rune, plain, goSyntax string) {
 	text := plain
