@@ -82,12 +82,6 @@ func (c Config) Format(f fmt.State, verb rune) {
 	writeFields(f, verb, plain(c))
 }
 
-// Format prints the fields of s under every verb.
-func (s Settings) Format(f fmt.State, verb rune) {
-	type plain Settings
-	writeFields(f, verb, plain(s))
-}
-
 // Format prints the fields of r under every verb.
 func (r Route) Format(f fmt.State, verb rune) {
 	type plain Route

@@ -112,6 +112,11 @@ func TestNothingPrintsASecret(t *testing.T) {
 		Stringer("secret", c.SharedSecret).Str("error", fmt.Sprint(errors.New(c.SharedSecret.String()))).Send()
 	printed["zerolog"] = log.String()
 
+	for _, how := range []string{"pointer %v", "value %+v", "value %#v", "pointer %s", "json", "zerolog"} {
+		if !strings.Contains(printed[how], "redacted") || !strings.Contains(printed[how], "outes") && how != "pointer %v" && how != "pointer %s" {
+			t.Errorf("%s shows less than the configuration: %.200s", how, printed[how])
+		}
+	}
 	for how, s := range printed {
 		if form := sung(s); form != "" {
 			t.Errorf("%s shows a secret (%s)", how, form)
