@@ -31,6 +31,10 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		p.problem(w, r, pages.BadRequest)
 		return
 	}
+	if code := unsupported(r.Form); code != "" {
+		p.reply(w, r, request{RedirectURI: r.Form.Get("redirect_uri"), State: r.Form.Get("state")}, url.Values{"error": {code}})
+		return
+	}
 	held := &heldAnswer{}
 	op.Authorize(held, p.withIssuer(r), p.library)
 	if held.status != http.StatusFound {
@@ -45,9 +49,22 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, location, http.StatusFound)
 }
 
+// unsupported returns the error for a question that the library would answer in
+// a fragment or by a form of its own, or whose request_uri it would not look at.
+func unsupported(form url.Values) string {
+	switch mode := form.Get("response_mode"); {
+	case form.Get("response_type") != "code":
+		return "unsupported_response_type"
+	case mode != "" && mode != "query":
+		return "invalid_request"
+	case form.Has("request_uri"):
+		return "request_uri_not_supported"
+	}
+	return ""
+}
+
 // CreateAuthRequest seals what the library has parsed and checked. It refuses
-// what the library would let pass: no PKCE or the plain method, no nonce, an
-// answer in anything but the query.
+// what the library would let pass: no PKCE or the plain method, no nonce.
 func (s storage) CreateAuthRequest(_ context.Context, in *oidc.AuthRequest, _ string) (op.AuthRequest, error) {
 	switch {
 	case !s.p.redirectAllowed(in.RedirectURI):
@@ -57,8 +74,6 @@ func (s storage) CreateAuthRequest(_ context.Context, in *oidc.AuthRequest, _ st
 		return nil, oidc.ErrInvalidRequest().WithDescription("want a code_challenge with the method S256")
 	case in.Nonce == "":
 		return nil, oidc.ErrInvalidRequest().WithDescription("want a nonce")
-	case in.ResponseMode != "" && in.ResponseMode != oidc.ResponseModeQuery:
-		return nil, oidc.ErrInvalidRequest().WithDescription("want response_mode query")
 	case !slices.Contains(in.Scopes, oidc.ScopeOpenID):
 		return nil, oidc.ErrInvalidScope().WithDescription("want the scope openid")
 	}
