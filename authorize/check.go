@@ -18,11 +18,11 @@ const (
 	extensionInternal = "internal"
 )
 
-// ChainNamespace is the namespace of the dynamic metadata that carries the
-// client's certificate chain, and chainField the field in it: PEM,
+// chainNamespace is the namespace of the dynamic metadata in which Envoy hands
+// over the certificate chain of a client, and chainField the field in it: PEM,
 // URL-encoded, leaf first.
 const (
-	ChainNamespace = "com.pomerium.client-certificate-info"
+	chainNamespace = "cardea.client_certificate"
 	chainField     = "chain"
 )
 
@@ -69,7 +69,7 @@ func readRequest(r *request, in *authv3.CheckRequest) bool {
 	r.path = r.rawPath
 	r.ip = sourceAddress(attributes.GetSource().GetAddress().GetSocketAddress().GetAddress())
 	r.leaf = attributes.GetSource().GetCertificate()
-	if chain := attributes.GetMetadataContext().GetFilterMetadata()[ChainNamespace]; chain != nil {
+	if chain := attributes.GetMetadataContext().GetFilterMetadata()[chainNamespace]; chain != nil {
 		r.chain = chain.GetFields()[chainField].GetStringValue()
 	}
 	r.browser = r.headers["sec-fetch-mode"] != "" || r.headers["sec-fetch-site"] != "" ||

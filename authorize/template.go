@@ -99,7 +99,7 @@ func cutBraced(s string) (name, rest string) {
 			return s[:i], s[i+1:]
 		}
 	}
-	return s, ""
+	return "", ""
 }
 
 // cutBare cuts off a reference without braces: words joined by dots, and an
