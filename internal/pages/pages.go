@@ -103,8 +103,8 @@ func (p *Pages) funcs() template.FuncMap {
 // icon is the mark as the icon of a tab: a data: address, since a file of ours
 // on a route host would shadow the application's own.
 var icon = template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString([]byte(
-	`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path fill="#0b5c63" d="M2 4h7v16H2zM15 4h7v16h-7z"/>`+
-		`<path fill="#7fc9cc" d="M10 3h4v5h-4zM10 9.5h4v5h-4zM10 16h4v5h-4z"/></svg>`)))
+	`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 28 28"><path fill="#0b5c63" d="M3 4h13.5v6H11v8h5.5v6H3z"/>`+
+		`<path fill="#8a857a" d="M25 4v20h-6.5v-7.5h-6v-5h6V4z"/></svg>`)))
 
 // A Frame is what surrounds a page: who reads it, and where they can go.
 type Frame struct {

@@ -1,5 +1,5 @@
 // Times in the reader's own zone, and buttons that copy. Pages are whole without it.
-const format = new Intl.DateTimeFormat(document.documentElement.lang, {dateStyle: "medium", timeStyle: "long"});
+const format = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "long"});
 for (const t of document.querySelectorAll("time[datetime]")) {
   const d = new Date(t.dateTime);
   if (isNaN(d)) continue;

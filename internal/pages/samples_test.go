@@ -1,10 +1,6 @@
 package pages
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
-	"testing"
 	"time"
 )
 
@@ -118,22 +114,4 @@ func samples(p *Pages) map[string]Answer {
 		}
 	}
 	return all
-}
-
-// TestGallery writes every page into the folder named by CARDEA_GALLERY, for
-// looking at them in a browser.
-func TestGallery(t *testing.T) {
-	dir := os.Getenv("CARDEA_GALLERY")
-	if dir == "" {
-		return // nothing asked for: rendering itself is tested elsewhere
-	}
-	for name, a := range samples(New(Options{Now: func() time.Time { return sampleNow }})) {
-		// A file has no headers; the policy goes where a file can bear it.
-		policy := `<meta http-equiv="Content-Security-Policy" content="` + strings.ReplaceAll(a.Header.Get("Content-Security-Policy"), " frame-ancestors 'none';", "") + `">`
-		body := strings.Replace(string(a.Body), `<meta charset="utf-8">`, `<meta charset="utf-8">`+policy, 1)
-		body = strings.Replace(body, `http-equiv="refresh"`, `name="refresh"`, 1)
-		if err := os.WriteFile(filepath.Join(dir, name+".html"), []byte(body), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
