@@ -31,7 +31,9 @@ const node = "envoy"
 // ADSOptions are the parts an ADS is built from.
 type ADSOptions struct {
 	Log zerolog.Logger
-	// Patience is how long Apply waits for Envoy's answer; 0 means 5 s.
+	// Patience is how long Apply waits for Envoy's answer; 0 means 5 s. Until
+	// Envoy has taken a first configuration it has three times as long: it is
+	// starting, and everything is new.
 	Patience time.Duration
 	// Observe, if set, is told of every answer of Envoy, also of those after
 	// Apply has returned: the type of resource in a word, and the reason of a
@@ -112,7 +114,7 @@ func (a *ADS) Apply(ctx context.Context, all Resources) error {
 	if err != nil {
 		return err
 	}
-	patience := time.NewTimer(a.options.Patience)
+	patience := time.NewTimer(a.patience())
 	defer patience.Stop()
 	look := time.NewTicker(250 * time.Millisecond)
 	defer look.Stop()
@@ -129,6 +131,15 @@ func (a *ADS) Apply(ctx context.Context, all Resources) error {
 			return ctx.Err()
 		}
 	}
+}
+
+func (a *ADS) patience() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.good == nil {
+		return 3 * a.options.Patience
+	}
+	return a.options.Patience
 }
 
 // Status is what Envoy thinks of its configuration.
