@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -65,6 +66,16 @@ func TestApply(t *testing.T) {
 		if h.ads.Status().Current {
 			t.Error("Status says that the refused configuration is current")
 		}
+	})
+
+	t.Run("an Envoy that dies after a refusal comes back with what it had", func(t *testing.T) {
+		if err := syscall.Kill(h.process.PID(), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, 2*time.Second, "the configuration before the refused one serves", func() bool {
+			_, body, err := h.get("/")
+			return err == nil && body == "two"
+		})
 	})
 
 	t.Run("after a refusal a good one is taken", func(t *testing.T) {
