@@ -1,0 +1,198 @@
+-- Takes what is ours out of a request before the upstream sees it, and out of
+-- the upstream's response before the browser sees it.
+--
+-- Reads and sets, on the request:
+--   cookie                    loses the cookies of our names, nothing else
+--   authorization             goes if it is "Pomerium ..." or "Bearer Pomerium-..."
+--   x-pomerium-authorization  goes
+--   :path                     loses the query parameter pomerium_session
+-- On the response:
+--   set-cookie                those that name our cookies go
+--
+-- Our names are NAME itself, whatever begins with NAME_, and both behind the
+-- prefixes __Host- and __Secure-. Every call into Envoy costs, so each part
+-- looks with a plain find before it takes anything apart.
+
+local NAME = "@COOKIE_NAME@"
+local PARAMETER = "pomerium_session"
+
+local find, sub, lower, match, gsub = string.find, string.sub, string.lower, string.match, string.gsub
+local concat = table.concat
+
+-- ours tells whether a cookie of this name is ours.
+local function ours(name)
+  local bare = name
+  if sub(bare, 1, 7) == "__Host-" then
+    bare = sub(bare, 8)
+  elseif sub(bare, 1, 9) == "__Secure-" then
+    bare = sub(bare, 10)
+  end
+  return bare == NAME or sub(bare, 1, #NAME + 1) == NAME .. "_"
+end
+
+-- cookie_name returns what stands before "=" (all of it, if there is none),
+-- without the white space around it, as a server would read it.
+local function cookie_name(pair)
+  return match(pair, "^[ \t]*([^=]-)[ \t]*=") or match(pair, "^[ \t]*(.-)[ \t]*$")
+end
+
+-- without_ours returns a Cookie value without our cookies, byte for byte as it
+-- was elsewhere; the same value if none was ours, nil if nothing is left.
+local function without_ours(value)
+  local kept, n, removed, from = {}, 0, false, 1
+  while true do
+    local at = find(value, ";", from, true)
+    local pair = sub(value, from, at and at - 1)
+    if ours(cookie_name(pair)) then
+      removed = true
+    else
+      n = n + 1
+      kept[n] = pair
+    end
+    if not at then
+      break
+    end
+    from = at + 1
+  end
+  if not removed then
+    return value
+  end
+  local rest = gsub(concat(kept, ";"), "^[ \t]+", "")
+  if not find(rest, "[^; \t]") then
+    return nil
+  end
+  return rest
+end
+
+-- values returns all values of a header.
+local function values(headers, name)
+  local all = {}
+  for i = 0, headers:getNumValues(name) - 1 do
+    all[i + 1] = headers:getAtIndex(name, i)
+  end
+  return all
+end
+
+-- set gives a header exactly these values.
+local function set(headers, name, all)
+  headers:remove(name)
+  for _, value in ipairs(all) do
+    headers:add(name, value)
+  end
+end
+
+local function clean_cookies(headers)
+  local kept, changed = {}, false
+  for _, value in ipairs(values(headers, "cookie")) do
+    local rest = value
+    if find(value, NAME, 1, true) then
+      rest = without_ours(value)
+    end
+    changed = changed or rest ~= value
+    kept[#kept + 1] = rest
+  end
+  if changed then
+    set(headers, "cookie", kept)
+  end
+end
+
+-- credential tells whether one Authorization value is a ticket of ours.
+local function credential(value)
+  local scheme, rest = match(lower(value), "^[ \t]*([^ \t]+)[ \t]*(.*)$")
+  return scheme == "pomerium" or (scheme == "bearer" and sub(rest, 1, 9) == "pomerium-")
+end
+
+local function clean_authorization(headers)
+  local kept, changed = {}, false
+  for _, value in ipairs(values(headers, "authorization")) do
+    local mine = false
+    -- Several headers of this name may arrive as one, joined by commas.
+    for part in string.gmatch(value, "[^,]+") do
+      mine = mine or credential(part)
+    end
+    if mine then
+      changed = true
+    else
+      kept[#kept + 1] = value
+    end
+  end
+  if changed then
+    set(headers, "authorization", kept)
+  end
+end
+
+-- decoded undoes the percent encoding of a parameter's name.
+local function decoded(name)
+  return (gsub(name, "%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
+end
+
+-- clean_path cuts our parameter out of the query and leaves the rest as it is.
+local function clean_path(headers)
+  local path = headers:get(":path")
+  local mark = path and find(path, "?", 1, true)
+  if not mark then
+    return
+  end
+  if not find(path, PARAMETER, mark, true) and not find(path, "%", mark, true) then
+    return
+  end
+  local kept, removed = {}, false
+  for pair in string.gmatch(sub(path, mark + 1) .. "&", "([^&]*)&") do
+    local name = match(pair, "^[^=]*")
+    if decoded(name) == PARAMETER then
+      removed = true
+    else
+      kept[#kept + 1] = pair
+    end
+  end
+  if not removed then
+    return
+  end
+  local query = concat(kept, "&")
+  path = sub(path, 1, mark - 1)
+  if query ~= "" then
+    path = path .. "?" .. query
+  end
+  headers:replace(":path", path)
+end
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local cookie = headers:get("cookie")
+  if cookie and find(cookie, NAME, 1, true) then
+    clean_cookies(headers)
+  end
+  local authorization = headers:get("authorization")
+  if authorization and find(lower(authorization), "pomerium", 1, true) then
+    clean_authorization(headers)
+  end
+  headers:remove("x-pomerium-authorization")
+  clean_path(headers)
+end
+
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  local cookie = headers:get("set-cookie")
+  if not cookie or not find(cookie, NAME, 1, true) then
+    return
+  end
+  -- Answers that Envoy or authorize made come this way too, and their cookies
+  -- are meant. Envoy itself sets this header on what an upstream answered, over
+  -- whatever the upstream wrote there, and on nothing else.
+  if not headers:get("x-envoy-upstream-service-time") then
+    return
+  end
+  local kept, changed = {}, false
+  for _, value in ipairs(values(headers, "set-cookie")) do
+    if ours(cookie_name(match(value, "^[^;]*"))) then
+      changed = true
+    else
+      kept[#kept + 1] = value
+    end
+  end
+  if changed then
+    set(headers, "set-cookie", kept)
+  end
+end
