@@ -52,17 +52,26 @@ func BenchmarkRemembered(b *testing.B) {
 	}
 }
 
+// BenchmarkCompile compiles routes that differ in names: each on its own, and
+// with what they share.
 func BenchmarkCompile(b *testing.B) {
 	docs := make([]*Document, 64)
 	for i := range docs {
 		docs[i] = document(b, fmt.Sprintf("allow: {or: [{email: user%d@example.com}, {domain: example.org}, {groups: admins}]}", i))
 	}
-	b.ReportAllocs()
-	i := 0
-	for b.Loop() {
-		compiled(b, Source{Documents: []*Document{docs[i%len(docs)]}})
-		i++
+	run := func(b *testing.B, compiler func() *Compiler) {
+		b.ReportAllocs()
+		i := 0
+		for b.Loop() {
+			if _, err := compiler().Compile(b.Context(), Source{Documents: []*Document{docs[i%len(docs)]}}); err != nil {
+				b.Fatal(err)
+			}
+			i++
+		}
 	}
+	b.Run("alone", func(b *testing.B) { run(b, func() *Compiler { return new(Compiler) }) })
+	var c Compiler
+	b.Run("shared", func(b *testing.B) { run(b, func() *Compiler { return &c }) })
 }
 
 func BenchmarkNewPerson(b *testing.B) {

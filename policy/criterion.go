@@ -26,8 +26,9 @@ type kind struct {
 	parse func(p *parser, path string, n *yaml.Node) operand
 	// clauses is the meaning of the criterion, tried in order. The last one
 	// has no conditions. doubt is the truth that leads towards a denial where
-	// this criterion stands; a clause for a missing or broken fact has it.
-	clauses func(c criterion, doubt bool) []clause
+	// this criterion stands; a clause for a missing or broken fact has it. Texts
+	// of the operand go through l.
+	clauses func(c criterion, l *literals, doubt bool) []clause
 	// fold joins the operands of two criteria into one that is true where
 	// either was, with the same reasons; nil, or ok false, where that cannot be.
 	fold func(a, b operand) (joined operand, ok bool)

@@ -4,7 +4,7 @@ package policy
 var criterionAccept = &kind{
 	name:  "accept",
 	parse: parseAnything,
-	clauses: func(criterion, bool) []clause {
+	clauses: func(criterion, *literals, bool) []clause {
 		return []clause{{true, "accept", nil}}
 	},
 	fold: foldAnything,

@@ -6,7 +6,7 @@ var criterionAuthenticatedUser = &kind{
 	session: true,
 	reads:   Reads{Session: true},
 	parse:   parseAnything,
-	clauses: func(criterion, bool) []clause {
+	clauses: func(criterion, *literals, bool) []clause {
 		return []clause{
 			{true, "user-ok", []string{"input.person.user_id"}},
 			{false, "user-unauthorized", nil},

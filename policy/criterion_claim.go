@@ -16,14 +16,14 @@ var criterionClaim = &kind{
 	session: true,
 	reads:   Reads{Session: true},
 	parse:   parseListMatcher,
-	clauses: func(c criterion, _ bool) []clause {
+	clauses: func(c criterion, l *literals, _ bool) []clause {
 		m := c.operand.(listMatcher)
 		// The first reference that exists is the claim, also where it does
 		// not match and a later one would.
 		var out []clause
-		for _, ref := range claimRefs(c.subPath) {
+		for _, ref := range claimRefs(l, c.subPath) {
 			out = append(out,
-				clause{true, "claim-ok", append([]string{ref}, claimConditions(m, ref)...)},
+				clause{true, "claim-ok", append([]string{ref}, claimConditions(l, m, ref)...)},
 				clause{false, "claim-unauthorized", []string{ref}})
 		}
 		// A claim that is nowhere is an empty list, which excludes whatever
@@ -36,34 +36,34 @@ var criterionClaim = &kind{
 	fold: foldLists,
 }
 
-func claimConditions(m listMatcher, ref string) []string {
-	return m.conditions(ref, func(v string) string { return ref + " == {" + v + "}" })
+func claimConditions(l *literals, m listMatcher, ref string) []string {
+	return m.conditions(l, ref, func(v string) string { return ref + " == {" + v + "}" })
 }
 
 // claimRefs are the references that a path may mean, the likeliest first.
-func claimRefs(path string) []string {
+func claimRefs(l *literals, path string) []string {
 	var cuts []int // where a segment ends
 	for i, c := range path {
 		if c == '/' || c == '.' {
 			cuts = append(cuts, i)
 		}
 	}
-	refs := []string{claimRef(path)}
+	refs := []string{claimRef(l, path)}
 	for i := len(cuts) - 1; i >= 0; i-- {
 		below := strings.FieldsFunc(path[cuts[i]+1:], func(c rune) bool { return c == '/' || c == '.' })
 		if len(below)+1 > maxClaimDepth || len(below) != len(cuts)-i {
 			break // too deep, or an empty segment, which names no claim
 		}
-		refs = append(refs, claimRef(append([]string{path[:cuts[i]]}, below...)...))
+		refs = append(refs, claimRef(l, append([]string{path[:cuts[i]]}, below...)...))
 	}
 	return refs
 }
 
-func claimRef(names ...string) string {
+func claimRef(l *literals, names ...string) string {
 	var b strings.Builder
 	b.WriteString("input.person.claims")
 	for _, n := range names {
-		b.WriteString("[" + quote(n) + "]")
+		b.WriteString("[" + l.text(n) + "]")
 	}
 	return b.String()
 }

@@ -101,7 +101,7 @@ func TestClaimsOfOtherTypes(t *testing.T) {
 func TestClaimPathsAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{strings.Repeat("/", 5000), strings.Repeat("a.", 5000), strings.Repeat("a/", 5000) + "b"} {
-		refs := claimRefs(path)
+		refs := claimRefs(&literals{}, path)
 		if len(refs) > maxClaimDepth {
 			t.Errorf("%d references for a path of %d bytes", len(refs), len(path))
 		}
@@ -111,7 +111,7 @@ func TestClaimPathsAreBounded(t *testing.T) {
 		`input.person.claims["a/b"]["c"]`,
 		`input.person.claims["a"]["b"]["c"]`,
 	}
-	if got := claimRefs("a/b.c"); fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := claimRefs(&literals{}, "a/b.c"); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("claimRefs = %v, want %v", got, want)
 	}
 }

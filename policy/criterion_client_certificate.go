@@ -12,19 +12,19 @@ var criterionClientCertificate = &kind{
 	name:  "client_certificate",
 	reads: Reads{Certificate: true, CertificateLeaf: true},
 	parse: parseCertificateMatcher,
-	clauses: func(c criterion, doubt bool) []clause {
+	clauses: func(c criterion, l *literals, doubt bool) []clause {
 		const leaf = "input.http.client_certificate."
 		var conditions []string
 		names := false
 		for _, t := range c.operand.(certificateMatcher) {
 			ref := leaf + t.field
 			if t.names == nil {
-				conditions = append(conditions, ref+" in "+quoteSet(t.hashes))
+				conditions = append(conditions, ref+" in "+l.set(t.hashes))
 				continue
 			}
 			names = true
 			conditions = append(conditions, "some "+t.field+" in "+ref)
-			conditions = append(conditions, t.names.conditions(t.field)...)
+			conditions = append(conditions, t.names.conditions(l, t.field)...)
 		}
 		if names {
 			conditions = append([]string{"input.is_valid_client_certificate", leaf + "presented"}, conditions...)

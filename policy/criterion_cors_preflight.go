@@ -7,7 +7,7 @@ var criterionCORSPreflight = &kind{
 	name:  "cors_preflight",
 	reads: Reads{Method: true, Headers: []string{"Access-Control-Request-Method", "Origin"}},
 	parse: parseAnything,
-	clauses: func(criterion, bool) []clause {
+	clauses: func(criterion, *literals, bool) []clause {
 		return []clause{
 			{true, "cors-request", []string{
 				`input.http.method == "OPTIONS"`,

@@ -13,9 +13,9 @@ var criterionDomain = &kind{
 	parse: func(p *parser, path string, n *yaml.Node) operand {
 		return parseStringMatcher(p, path, n, checkDomain)
 	},
-	clauses: func(c criterion, doubt bool) []clause {
+	clauses: func(c criterion, l *literals, doubt bool) []clause {
 		m := c.operand.(stringMatcher).mapValues(lowerASCII)
-		return stringClauses("input.person.domain", "domain-ok", "domain-unauthorized", m, doubt)
+		return stringClauses(l, "input.person.domain", "domain-ok", "domain-unauthorized", m, doubt)
 	},
 	fold: foldStrings,
 }

@@ -12,8 +12,8 @@ var criterionEmail = &kind{
 	parse: func(p *parser, path string, n *yaml.Node) operand {
 		return parseStringMatcher(p, path, n, nil)
 	},
-	clauses: func(c criterion, doubt bool) []clause {
-		return stringClauses("input.person.email", "email-ok", "email-unauthorized", c.operand.(stringMatcher), doubt)
+	clauses: func(c criterion, l *literals, doubt bool) []clause {
+		return stringClauses(l, "input.person.email", "email-ok", "email-unauthorized", c.operand.(stringMatcher), doubt)
 	},
 	fold: foldStrings,
 }

@@ -7,10 +7,10 @@ var criterionGroups = &kind{
 	session: true,
 	reads:   Reads{Session: true},
 	parse:   parseListMatcher,
-	clauses: func(c criterion, _ bool) []clause {
+	clauses: func(c criterion, l *literals, _ bool) []clause {
 		m := c.operand.(listMatcher)
 		return []clause{
-			{true, "groups-ok", m.conditions("input.person.groups", func(v string) string {
+			{true, "groups-ok", m.conditions(l, "input.person.groups", func(v string) string {
 				// One group has several names: its id and its name.
 				return v + " in input.person.only_group"
 			})},

@@ -14,8 +14,8 @@ var criterionHTTPMethod = &kind{
 	parse: func(p *parser, path string, n *yaml.Node) operand {
 		return parseStringMatcher(p, path, n, checkMethod)
 	},
-	clauses: func(c criterion, doubt bool) []clause {
-		return stringClauses("input.http.method", "http-method-ok", "http-method-unauthorized", c.operand.(stringMatcher), doubt)
+	clauses: func(c criterion, l *literals, doubt bool) []clause {
+		return stringClauses(l, "input.http.method", "http-method-ok", "http-method-unauthorized", c.operand.(stringMatcher), doubt)
 	},
 	fold: foldStrings,
 }

@@ -14,8 +14,8 @@ var criterionHTTPPath = &kind{
 	parse: func(p *parser, path string, n *yaml.Node) operand {
 		return parseStringMatcher(p, path, n, checkPath)
 	},
-	clauses: func(c criterion, doubt bool) []clause {
-		return stringClauses("input.http.path", "http-path-ok", "http-path-unauthorized", c.operand.(stringMatcher), doubt)
+	clauses: func(c criterion, l *literals, doubt bool) []clause {
+		return stringClauses(l, "input.http.path", "http-path-ok", "http-path-unauthorized", c.operand.(stringMatcher), doubt)
 	},
 	fold: foldStrings,
 }

@@ -7,7 +7,7 @@ var criterionInvalidClientCertificate = &kind{
 	name:  "invalid_client_certificate",
 	reads: Reads{Certificate: true},
 	parse: parseAnything,
-	clauses: func(criterion, bool) []clause {
+	clauses: func(criterion, *literals, bool) []clause {
 		return []clause{
 			{false, "valid-client-certificate", []string{"input.is_valid_client_certificate"}},
 			{true, "invalid-client-certificate", []string{"input.http.client_certificate.presented"}},

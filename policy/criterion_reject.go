@@ -5,7 +5,7 @@ package policy
 var criterionReject = &kind{
 	name:  "reject",
 	parse: parseAnything,
-	clauses: func(criterion, bool) []clause {
+	clauses: func(criterion, *literals, bool) []clause {
 		return []clause{{false, "reject", nil}}
 	},
 	fold: foldAnything,

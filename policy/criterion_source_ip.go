@@ -15,13 +15,9 @@ var criterionSourceIP = &kind{
 	name:  "source_ip",
 	reads: Reads{Address: true},
 	parse: parseNetworks,
-	clauses: func(c criterion, doubt bool) []clause {
-		var quoted []string
-		for _, n := range c.operand.(networks) {
-			quoted = append(quoted, quote(n.String()))
-		}
+	clauses: func(c criterion, l *literals, doubt bool) []clause {
 		out := []clause{{true, "source-ip-ok", []string{
-			"some network in [" + strings.Join(quoted, ", ") + "]",
+			"some network in " + l.list(c.operand.(networks).texts()),
 			"net.cidr_contains(network, input.http.ip)",
 		}}}
 		if doubt {
@@ -37,12 +33,14 @@ var criterionSourceIP = &kind{
 // networks are in canonical form: no host bits, and IPv4 never written as IPv6.
 type networks []netip.Prefix
 
-func (ns networks) node() *yaml.Node {
+func (ns networks) node() *yaml.Node { return listNode(ns.texts()) }
+
+func (ns networks) texts() []string {
 	texts := make([]string, len(ns))
 	for i, n := range ns {
 		texts[i] = n.String()
 	}
-	return listNode(texts)
+	return texts
 }
 
 func parseNetworks(p *parser, path string, n *yaml.Node) operand {

@@ -10,8 +10,8 @@ var criterionUser = &kind{
 	parse: func(p *parser, path string, n *yaml.Node) operand {
 		return parseStringMatcher(p, path, n, nil)
 	},
-	clauses: func(c criterion, doubt bool) []clause {
-		return stringClauses("input.person.user_id", "user-ok", "user-unauthorized", c.operand.(stringMatcher), doubt)
+	clauses: func(c criterion, l *literals, doubt bool) []clause {
+		return stringClauses(l, "input.person.user_id", "user-ok", "user-unauthorized", c.operand.(stringMatcher), doubt)
 	},
 	fold: foldStrings,
 }

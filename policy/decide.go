@@ -88,9 +88,9 @@ func (p *Program) run(ctx context.Context, f *Facts) (allow, deny *ast.Term, err
 
 	// A built-in function that fails is an error and not "undefined", which a
 	// negation would turn into true.
-	query := topdown.NewQuery(p.query).
-		WithCompiler(p.compiler).
-		WithInput(f.input(&p.reads)).
+	query := topdown.NewQuery(p.shape.query).
+		WithCompiler(p.shape.compiler).
+		WithInput(f.input(&p.reads, p.literals)).
 		WithCancel(cancel).
 		WithStrictBuiltinErrors(true).
 		WithMetrics(metrics.NoOp())

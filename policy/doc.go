@@ -13,12 +13,13 @@
 //	criterion.go    the table of criteria; criterion_<name>.go is one each
 //	matcher_*.go    the operands that several criteria share
 //	plan.go         Source -> the terms of allow and of deny
-//	rego.go         terms -> Rego text
+//	rego.go         terms -> Rego text; literal.go writes the texts in it
 //	compile.go      Rego text -> Program
 //	person.go       who asks, as values that Rego reads, built once
 //	facts.go        what is asked, as values that Rego reads
 //	decide.go       Program + Facts -> Decision
 //	memory.go       decisions already made
+//	format.go       Document -> YAML, for people
 //
 // Three rules hold everywhere. A deny outranks every allow. What is undefined,
 // late or broken is a denial. A program sees exactly the inputs that it says

@@ -49,6 +49,7 @@ type ClientCertificate struct {
 // The names of the input are fixed, and their terms made once.
 var (
 	keyPerson           = ast.StringTerm("person")
+	keyLiterals         = ast.StringTerm("literals")
 	keyHTTP             = ast.StringTerm("http")
 	keyMethod           = ast.StringTerm("method")
 	keyHost             = ast.StringTerm("host")
@@ -58,23 +59,21 @@ var (
 	keyHeaders          = ast.StringTerm("headers")
 	keyCertificate      = ast.StringTerm("client_certificate")
 	keyValidCertificate = ast.StringTerm("is_valid_client_certificate")
-	emptyInput          = ast.ObjectTerm()
 )
 
-// input returns what the Rego may read: the facts that r names and no others.
-// A fact that is not known is left out, which makes every test of it fail.
-func (f *Facts) input(r *Reads) *ast.Term {
-	http := f.httpItems(r)
-	if len(http) == 0 {
-		if r.Session && f.Person != nil {
-			return f.Person.input
-		}
-		return emptyInput
+// input returns what the Rego may read: its literals, the facts that r names,
+// and nothing else. A fact that is not known is left out, which makes every
+// test of it fail.
+func (f *Facts) input(r *Reads, literals *ast.Term) *ast.Term {
+	top := make([][2]*ast.Term, 0, 4)
+	if literals != nil {
+		top = append(top, ast.Item(keyLiterals, literals))
 	}
-	top := make([][2]*ast.Term, 0, 3)
-	top = append(top, ast.Item(keyHTTP, ast.ObjectTerm(http...)))
 	if r.Session && f.Person != nil {
 		top = append(top, ast.Item(keyPerson, f.Person.term))
+	}
+	if http := f.httpItems(r); len(http) > 0 {
+		top = append(top, ast.Item(keyHTTP, ast.ObjectTerm(http...)))
 	}
 	if r.Certificate {
 		top = append(top, ast.Item(keyValidCertificate, ast.BooleanTerm(f.Request.ClientCertificate.Valid)))
@@ -197,10 +196,4 @@ func (c ClientCertificate) term(withLeaf bool) *ast.Term {
 	return ast.ObjectTerm(items...)
 }
 
-func textsTerm(texts []string) *ast.Term {
-	terms := make([]*ast.Term, len(texts))
-	for i, t := range texts {
-		terms[i] = ast.StringTerm(t)
-	}
-	return ast.ArrayTerm(terms...)
-}
+func textsTerm(texts []string) *ast.Term { return ast.ArrayTerm(stringTerms(texts)...) }

@@ -12,11 +12,11 @@ import (
 // fromRego is a program of Rego that we would never write.
 func fromRego(t *testing.T, text string) *Program {
 	t.Helper()
-	p := &Program{rego: "package pomerium.policy\n" + text, limit: maxEvaluation, memory: &memory{}}
-	if err := p.prepare(); err != nil {
+	s, err := newShape("package pomerium.policy\n" + text)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return &Program{shape: s, limit: maxEvaluation, memory: &memory{}}
 }
 
 func denied(t *testing.T, d Decision) {
@@ -110,8 +110,8 @@ func TestAPanicIsADenial(t *testing.T) {
 	p := program(t, "allow: {or: [{cors_preflight: }]}")
 	f := Facts{Request: get()}
 	f.Request.Header = headers(map[string]string{})
-	p.compiler = ast.NewCompiler() // one that does not know the rules asked for
+	p.shape = &shape{ast.NewCompiler(), p.shape.query} // which does not know the rules asked for
 	denied(t, p.evaluate(t.Context(), &f))
-	p.compiler = nil
+	p.shape = nil
 	denied(t, p.evaluate(t.Context(), &f))
 }

@@ -28,7 +28,7 @@ func parseListMatcher(p *parser, path string, n *yaml.Node) operand {
 		return listMatcher{{"has", []string{text}}}
 	}
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
-		p.want(path, n, "a string that is not empty, or an object of "+strings.Join(listOperators, ", "))
+		p.want(path, n, wantString(n)+", or an object of "+strings.Join(listOperators, ", "))
 		return nil
 	}
 	var m listMatcher
@@ -40,7 +40,7 @@ func parseListMatcher(p *parser, path string, n *yaml.Node) operand {
 		}
 		text, ok := scalarText(e.value)
 		if !ok {
-			p.want(path+"."+name, e.value, "a string that is not empty")
+			p.want(path+"."+name, e.value, wantString(e.value))
 		}
 		m = append(m, listTest{name, []string{text}})
 	}
@@ -56,21 +56,20 @@ func (m listMatcher) node() *yaml.Node {
 }
 
 // conditions is the matcher as Rego. list names a set of strings; one that is
-// not there is an empty one. alone is the condition that the quoted value is
-// all there is.
-func (m listMatcher) conditions(list string, alone func(value string) string) []string {
+// not there is an empty one. alone is the condition that the value is all there
+// is.
+func (m listMatcher) conditions(l *literals, list string, alone func(value string) string) []string {
 	var out []string
 	for _, t := range m {
-		v := quote(t.values[0])
 		switch {
 		case t.operator == "has" && len(t.values) > 1:
-			out = append(out, "some element in "+quoteSet(t.values), "element in "+list)
+			out = append(out, "some element in "+l.set(t.values), "element in "+list)
 		case t.operator == "has":
-			out = append(out, v+" in "+list)
+			out = append(out, l.text(t.values[0])+" in "+list)
 		case t.operator == "is":
-			out = append(out, alone(v))
+			out = append(out, alone(l.text(t.values[0])))
 		case t.operator == "exclude":
-			out = append(out, "not "+v+" in "+list)
+			out = append(out, "not "+l.text(t.values[0])+" in "+list)
 		}
 	}
 	return out

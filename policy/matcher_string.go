@@ -31,7 +31,7 @@ func parseStringMatcher(p *parser, path string, n *yaml.Node, check func(operato
 		return m
 	}
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
-		p.want(path, n, "a string that is not empty, or an object of "+strings.Join(stringOperators, ", "))
+		p.want(path, n, wantString(n)+", or an object of "+strings.Join(stringOperators, ", "))
 		return nil
 	}
 	var m stringMatcher
@@ -48,7 +48,7 @@ func parseStringMatcher(p *parser, path string, n *yaml.Node, check func(operato
 		} else if isString(e.value) {
 			t.values = []string{e.value.Value}
 		} else {
-			p.want(at, e.value, "a string that is not empty")
+			p.want(at, e.value, wantString(e.value))
 		}
 		p.checkValue(at, e.value, t, check)
 		m = append(m, t)
@@ -81,7 +81,7 @@ func (p *parser) strings(path string, n *yaml.Node) []string {
 			return out
 		}
 		if !isString(item) {
-			p.want(at, item, "a string that is not empty")
+			p.want(at, item, wantString(item))
 			continue
 		}
 		out = append(out, item.Value)
@@ -103,26 +103,25 @@ func (m stringMatcher) node() *yaml.Node {
 
 // conditions is the matcher as Rego over the string that the reference names.
 // An undefined reference makes them undefined, which is not true.
-func (m stringMatcher) conditions(ref string) []string {
+func (m stringMatcher) conditions(l *literals, ref string) []string {
 	out := make([]string, len(m))
 	for i, t := range m {
-		v := quote(t.values[0])
 		switch t.operator {
 		case "is":
-			out[i] = ref + " == " + v
+			out[i] = ref + " == " + l.text(t.values[0])
 		case "not":
-			out[i] = ref + " != " + v
+			out[i] = ref + " != " + l.text(t.values[0])
 		case "contains":
-			out[i] = "contains(" + ref + ", " + v + ")"
+			out[i] = "contains(" + ref + ", " + l.text(t.values[0]) + ")"
 		case "starts_with":
-			out[i] = "startswith(" + ref + ", " + v + ")"
+			out[i] = "startswith(" + ref + ", " + l.text(t.values[0]) + ")"
 		case "ends_with":
-			out[i] = "endswith(" + ref + ", " + v + ")"
+			out[i] = "endswith(" + ref + ", " + l.text(t.values[0]) + ")"
 		case "in":
-			out[i] = ref + " in " + quoteSet(t.values)
+			out[i] = ref + " in " + l.set(t.values)
 		case "not_in":
 			// Not "not x in set", which would be true of an undefined x.
-			out[i] = "(" + ref + " in " + quoteSet(t.values) + ") == false"
+			out[i] = "(" + ref + " in " + l.set(t.values) + ") == false"
 		}
 	}
 	return out
@@ -162,8 +161,8 @@ func (m stringMatcher) listsOnly() bool {
 // the input. Where there is no such string, "is not x" cannot be told: the
 // criterion then leads towards a denial, and the plain false of a missing
 // value does so already except where it stands in a deny or is negated.
-func stringClauses(ref, ok, no string, m stringMatcher, doubt bool) []clause {
-	out := []clause{{true, ok, m.conditions(ref)}}
+func stringClauses(l *literals, ref, ok, no string, m stringMatcher, doubt bool) []clause {
+	out := []clause{{true, ok, m.conditions(l, ref)}}
 	if doubt && m.onlyExcludes() {
 		out = append(out, clause{true, no, []string{"not " + ref}})
 	}

@@ -56,7 +56,7 @@ func TestMemoryIsAskedFirst(t *testing.T) {
 	p := program(t, "allow: {and: [{domain: example.com}, {http_path: {starts_with: /reports}}]}")
 	f := signedIn(ada())
 	first := p.Decide(t.Context(), f)
-	p.query = nil // whatever is evaluated from now on fails
+	p.shape = nil // whatever is evaluated from now on fails
 	compare(t, first, p.Decide(t.Context(), f))
 
 	f.Request.Method, f.Request.RawQuery = "POST", "not read"
@@ -76,7 +76,7 @@ func TestAPolicyThatAsksNobodyIsRememberedForAll(t *testing.T) {
 	t.Parallel()
 	p := program(t, "allow: {or: [{accept: }]}")
 	first := p.Decide(t.Context(), signedIn(ada()))
-	p.query = nil
+	p.shape = nil
 	compare(t, first, p.Decide(t.Context(), Facts{Request: get()}))
 }
 

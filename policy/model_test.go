@@ -219,7 +219,7 @@ func TestRandomDocumentsMeanWhatTheModelSays(t *testing.T) {
 		}
 	}
 	requests := modelRequests()
-	documents := 250
+	documents := 120
 	if testing.Short() {
 		documents = 40
 	}

@@ -91,7 +91,7 @@ func TestParseRefuses(t *testing.T) {
 			"1:23: policy.allow.or[0].accept: the operand is ignored, so false would mean the same as true, want true, or no such rule"},
 		{"a string that is empty", `allow: {or: [{email: ""}]}`, "1:22: policy.allow.or[0].email: " + operand},
 		{"a string that is null", "allow: {or: [{email: null}]}", "1:22: policy.allow.or[0].email: " + operand},
-		{"a string that is a number", "allow: {or: [{user: 12}]}", "1:21: policy.allow.or[0].user: " + operand},
+		{"a string that is a number", "allow: {or: [{user: 12}]}", "1:21: policy.allow.or[0].user: " + strings.Replace(operand, "a string that is not empty", "a string: put it in quotes", 1)},
 		{"a string that is a list", "allow: {or: [{email: [a]}]}", "1:22: policy.allow.or[0].email: " + operand},
 		{"a matcher without operators", "allow: {or: [{email: {}}]}", "1:22: policy.allow.or[0].email: " + operand},
 		{"an operator with an empty string, true of everybody", `allow: {or: [{email: {starts_with: ""}}]}`,
@@ -101,11 +101,11 @@ func TestParseRefuses(t *testing.T) {
 		{"in with a string", "allow: {or: [{email: {in: a}}]}", "1:27: policy.allow.or[0].email.in: want a list of at least one string"},
 		{"not_in with nothing, true of everybody", "allow: {or: [{email: {not_in: []}}]}", "1:31: policy.allow.or[0].email.not_in: want a list of at least one string"},
 		{"in with something else", "allow: {or: [{email: {in: [a, null, 3]}}]}",
-			"1:31: policy.allow.or[0].email.in[1]: want a string that is not empty\n1:37: policy.allow.or[0].email.in[2]: want a string that is not empty"},
+			"1:31: policy.allow.or[0].email.in[1]: want a string that is not empty\n1:37: policy.allow.or[0].email.in[2]: want a string: put it in quotes"},
 		{"a string operator on a list", "allow: {or: [{groups: {in: [a]}}]}", `1:24: policy.allow.or[0].groups: unknown operator "in" (did you mean "is"?), want one of has, is, exclude`},
 		{"has with a list", "allow: {or: [{groups: {has: [a]}}]}", "1:29: policy.allow.or[0].groups.has: want a string that is not empty"},
 		{"a list matcher of nothing", "allow: {or: [{groups: }]}", "1:23: policy.allow.or[0].groups: want a string that is not empty, or an object of has, is, exclude"},
-		{"a claim that is a fraction", "allow: {or: [{claim/x: 1.5}]}", "1:24: policy.allow.or[0].claim/x: want a string that is not empty, or an object of has, is, exclude"},
+		{"a claim that is a fraction", "allow: {or: [{claim/x: 1.5}]}", "1:24: policy.allow.or[0].claim/x: want a string: put it in quotes, or an object of has, is, exclude"},
 	})
 }
 

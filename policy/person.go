@@ -32,9 +32,8 @@ type DirectoryGroup struct {
 // must be made for each version of a session and its user, and used as long as
 // that version is the newest.
 type Person struct {
-	input *ast.Term // an input with nothing in it but the person
-	term  *ast.Term
-	hash  uint32 // spreads persons over the shards of a memory
+	term *ast.Term
+	hash uint32 // spreads persons over the shards of a memory
 }
 
 // NewPerson prepares what policies read of a person. It keeps nothing of d.
@@ -60,15 +59,10 @@ func NewPerson(d PersonData) *Person {
 		claims = ast.ObjectTerm()
 	}
 	items = append(items, ast.Item(ast.StringTerm("claims"), claims))
-	person := ast.ObjectTerm(items...)
 
 	h := fnv.New32a()
 	h.Write([]byte(d.SessionID))
-	return &Person{
-		input: ast.ObjectTerm(ast.Item(keyPerson, person)),
-		term:  person,
-		hash:  h.Sum32(),
-	}
+	return &Person{term: ast.ObjectTerm(items...), hash: h.Sum32()}
 }
 
 // emailDomain returns the domain of an address with exactly one "@" and

@@ -2,9 +2,7 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"strings"
-	"unicode"
 )
 
 // packageName is that of every module. Hand-written Rego is in it as well.
@@ -16,10 +14,9 @@ const reasonUnauthenticated = "user-unauthenticated"
 
 // rego writes the plan as a Rego module. Its rules allow and deny are each an
 // array of a truth and a set of reasons, and always defined. The same plan
-// gives the same text, and no text of the policy stands outside a quoted
-// string.
-func (p *plan) rego() string {
-	w := &regoWriter{}
+// gives the same text, and no text of the policy stands outside a literal.
+func (p *plan) rego(l *literals) string {
+	w := &regoWriter{literals: l}
 	w.printf("package %s\n", packageName)
 	w.action("allow", p.allow, false)
 	w.action("deny", p.deny, true)
@@ -30,6 +27,7 @@ func (p *plan) rego() string {
 // are groups; each is an array like allow.
 type regoWriter struct {
 	strings.Builder
+	literals *literals
 	criteria int
 	groups   int
 }
@@ -59,7 +57,7 @@ func (w *regoWriter) action(name string, terms []term, deny bool) {
 // criterion writes one criterion and returns the name of its rule. doubt says
 // that its being true leads towards a denial.
 func (w *regoWriter) criterion(c criterion, doubt bool) string {
-	clauses := c.kind.clauses(c, doubt)
+	clauses := c.kind.clauses(c, w.literals, doubt)
 	if c.kind.session {
 		// First, because "not" over a missing person would be true.
 		clauses = append([]clause{{false, reasonUnauthenticated, []string{"not input.person"}}}, clauses...)
@@ -118,36 +116,4 @@ func reasonsOfAll(results []string) string {
 
 func reasonsWhere(truth bool, results []string) string {
 	return fmt.Sprintf("union({reasons | some [%t, reasons] in [%s]})", truth, strings.Join(results, ", "))
-}
-
-// quote returns s as a Rego string. Everything that is not plain to the eye is
-// escaped, so that no text ends the string or hides in it.
-func quote(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r <= 0xffff && !unicode.IsPrint(r):
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
-}
-
-// quoteSet returns the values as a Rego set, sorted, each once.
-func quoteSet(values []string) string {
-	values = slices.Clone(values)
-	slices.Sort(values)
-	values = slices.Compact(values)
-	quoted := make([]string, len(values))
-	for i, v := range values {
-		quoted[i] = quote(v)
-	}
-	return "{" + strings.Join(quoted, ", ") + "}"
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -75,7 +76,7 @@ func (p *parser) addEntries(out []entry, seen map[string]bool, path string, n *y
 			merged = append(merged, value)
 			continue
 		}
-		if key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str" {
+		if !isString(key) {
 			p.want(path, key, "a key that is a string")
 			continue
 		}
@@ -120,7 +121,15 @@ func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag(
 // is nearly always a template that found no value, and "starts with nothing"
 // is true of everybody.
 func isString(n *yaml.Node) bool {
-	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" && n.Value != ""
+	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" && n.Value != "" && utf8.ValidString(n.Value)
+}
+
+// wantString says what is wanted where n is no string.
+func wantString(n *yaml.Node) string {
+	if n.Kind == yaml.ScalarNode && !isNull(n) && n.ShortTag() != "!!str" {
+		return "a string: put it in quotes"
+	}
+	return "a string that is not empty"
 }
 
 // scalarText returns the text of a string, and of a boolean or a whole number
