@@ -15,7 +15,7 @@ type SignOutConfirm struct {
 // SignOutConfirm renders the question.
 func (p *Pages) SignOutConfirm(v SignOutConfirm) Answer {
 	return p.render(page{
-		name: "signout", status: http.StatusOK, title: say("signout.title"), view: v, frame: Frame{}, app: true,
+		name: "signout", status: http.StatusOK, title: say("signout.title"), view: v, app: true,
 		policy: policy{forms: true, formOrigins: v.FormOrigins},
 	})
 }
