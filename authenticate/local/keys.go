@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	jose "github.com/go-jose/go-jose/v4"
 
@@ -62,11 +63,11 @@ func (k *keys) seal(kind string, v any) string {
 	return base64.RawURLEncoding.EncodeToString(k.box.Seal(plain, []byte(kind)))
 }
 
-// open reads what seal made of the same kind. Strict base64, so that no two
-// texts open to one value.
+// open reads what seal made of the same kind. No two texts open to one value:
+// base64 is strict, and the line breaks that its decoder skips are refused.
 func (k *keys) open(kind, text string, v any) error {
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil {
+	if err != nil || strings.ContainsAny(text, "\r\n") {
 		return seal.ErrOpen
 	}
 	plain, err := k.box.Open(sealed, []byte(kind))

@@ -102,3 +102,40 @@ func TestSigningOutLeadsNowhereElse(t *testing.T) {
 		t.Errorf("a stranger: answer %d to %q", got.status, got.header.Get("Location"))
 	}
 }
+
+func TestHoldsFollowsThePersonAndTheSitting(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name   string
+		change func(w *world, b *browser)
+		want   bool
+	}{
+		{"nothing happens", func(*world, *browser) {}, true},
+		{"the person is removed", func(w *world, _ *browser) { w.apply() }, false},
+		{"the password is another", func(w *world, _ *browser) { w.apply(withPassword(w.t, "new")) }, false},
+		{"signed out", func(w *world, b *browser) { w.signOut(b) }, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			a, b, token := w.signedIn()
+			id := a.verify(t, token)
+			var claims struct{ Sid string }
+			if err := id.Claims(&claims); err != nil {
+				t.Fatal(err)
+			}
+			tc.change(w, b)
+			got, err := w.p.Holds(t.Context(), id.Subject, claims.Sid)
+			if err != nil || got != tc.want {
+				t.Errorf("Holds = %v, %v, want %v", got, err, tc.want)
+			}
+			if got, err := w.p.Holds(t.Context(), "somebody else", claims.Sid); err != nil || got {
+				t.Errorf("Holds of another person = %v, %v", got, err)
+			}
+			w.records.set(true)
+			if got, err := w.p.Holds(t.Context(), id.Subject, claims.Sid); err == nil || got {
+				t.Errorf("Holds without a databroker = %v, %v, want an error", got, err)
+			}
+		})
+	}
+}
