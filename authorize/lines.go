@@ -16,6 +16,7 @@ type lines struct {
 
 	mu      sync.Mutex
 	pending []byte
+	spare   []byte // the space of the piece before
 	lost    uint64
 	direct  bool // nobody flushes any more: write at once
 
@@ -25,6 +26,8 @@ type lines struct {
 const (
 	flushEvery = 50 * time.Millisecond
 	flushSize  = 64 << 10 // bytes after which nobody waits for the clock
+	// spareMax bounds the space that is kept for the next lines, in bytes.
+	spareMax = 1 << 20
 	// pendingMax bounds what waits for a reader that does not read, in bytes.
 	// What is beyond is counted and lost: the house keeps running, and the log
 	// says how many decisions it does not show.
@@ -83,7 +86,7 @@ func (l *lines) flush() {
 	defer l.writing.Unlock()
 	l.mu.Lock()
 	piece, lost := l.pending, l.lost
-	l.pending, l.lost = nil, 0
+	l.pending, l.spare, l.lost = l.spare[:0], nil, 0
 	l.mu.Unlock()
 	if lost > 0 {
 		piece = fmt.Appendf(piece, `{"level":"warn","service":"authorize","lost":%d,"message":"authorize checks not logged: nobody reads the log"}`+"\n", lost)
@@ -94,8 +97,8 @@ func (l *lines) flush() {
 	// There is no other place to say that the log cannot be written.
 	_, _ = l.out.Write(piece)
 	l.mu.Lock()
-	if l.pending == nil && cap(piece) <= 4*flushSize {
-		l.pending = piece[:0]
+	if cap(piece) <= spareMax {
+		l.spare = piece
 	}
 	l.mu.Unlock()
 }

@@ -1,0 +1,82 @@
+package authorize
+
+import (
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+
+	"github.com/cardea-proxy/cardea/config"
+)
+
+// ordinary are the headers that a browser and Envoy send along.
+var ordinary = map[string]string{
+	"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0", "accept-language": "en-US,en;q=0.5",
+	"accept-encoding": "gzip, deflate, br, zstd", "x-forwarded-for": "192.0.2.7", "x-forwarded-proto": "https",
+	"x-envoy-external-address": "192.0.2.7", ":authority": "app.example", ":path": "/a/b?c=d", ":method": "GET", ":scheme": "https",
+}
+
+// benchmarkCheck measures one decision, with the message taken apart and the
+// answer put together as gRPC does.
+func benchmarkCheck(b *testing.B, wire bool, change func(*config.Config), cookie bool) {
+	broker := startBroker(b)
+	h := newHouseOn(b, broker, map[string]string{"app": ruleAlice}, change)
+	h.lines.out = io.Discard
+	go h.lines.run(b.Context())
+	q := question{route: "app", path: "/a/b?c=d", headers: ordinary}
+	if cookie {
+		q.cookie = "theme=dark; session=0123456789abcdef; " + h.cookie("s-alice", "app.example")
+	}
+	in := q.check()
+	raw, err := proto.Marshal(in)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(b.Context(), time.Hour) // Envoy sets a deadline
+	defer cancel()
+	b.ReportAllocs()
+	for b.Loop() {
+		if wire {
+			in = new(authv3.CheckRequest)
+			if err := proto.Unmarshal(raw, in); err != nil {
+				b.Fatal(err)
+			}
+		}
+		out, _ := h.Check(ctx, in)
+		if wire {
+			if _, err := proto.Marshal(out); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if (out.GetOkResponse() != nil) != cookie {
+			b.Fatal("the wrong answer")
+		}
+	}
+}
+
+func BenchmarkCheckAllow(b *testing.B)     { benchmarkCheck(b, false, nil, true) }
+func BenchmarkCheckAllowWire(b *testing.B) { benchmarkCheck(b, true, nil, true) }
+func BenchmarkCheckSignIn(b *testing.B)    { benchmarkCheck(b, false, nil, false) }
+
+// BenchmarkWireAlone is what an always-yes server does to the same message.
+func BenchmarkWireAlone(b *testing.B) {
+	q := question{route: "app", path: "/a/b?c=d", headers: ordinary, cookie: "_pomerium=" + string(make([]byte, 200))}
+	raw, err := proto.Marshal(q.check())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		in := new(authv3.CheckRequest)
+		if err := proto.Unmarshal(raw, in); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := proto.Marshal(allowPlain); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
