@@ -17,8 +17,8 @@ type LocalReply struct {
 	Status int
 	// HTML is a page, for text_format_source with content type text/html.
 	HTML []byte
-	// JSON is a JSON document whose strings hold operators, for json_format with
-	// content type application/problem+json.
+	// JSON is a problem object once Envoy has filled in the operators, for
+	// text_format_source with content type application/problem+json.
 	JSON []byte
 	// Plain is a single line, for everybody else and for gRPC, where Envoy turns
 	// the body into grpc-message.
@@ -106,13 +106,22 @@ func localLine(e Problem) string {
 	return strconv.Itoa(e.status()) + ": " + w.title + ". " + w.next + " (" + say("request_id") + " " + holdID + ")\n"
 }
 
-// localJSON is the problem object of e with operators. In json_format an
-// operator that is a whole string keeps its type, so the status is a number.
+// localJSON is the problem object of e with operators. Only the status that
+// Envoy alone knows stands outside a string, where an operator is no JSON yet.
 func localJSON(e Problem) []byte {
 	w := e.words()
-	percent := func(s string) string { return strings.ReplaceAll(s, "%", "%%") }
-	return marshal(map[string]any{
-		"type": "about:blank", "title": percent(w.title), "status": opStatus, "detail": percent(w.why),
-		"next": percent(w.next), "kind": string(e.Kind), "error": percent(w.name), "request_id": opID,
-	})
+	body := string(marshal(problemObject{
+		Type: "about:blank", Title: w.title, Status: e.status(), Detail: w.why, Next: w.next,
+		Kind: e.Kind, Error: w.name, RequestID: holdID,
+	}))
+	return []byte(strings.NewReplacer("%", "%%", holdID, opID, `"status":999,`, `"status":`+opStatus+",").Replace(body))
+}
+
+// HeaderMap is Header with one value for each name, as configurations want it.
+func (r LocalReply) HeaderMap() map[string]string {
+	m := make(map[string]string, len(r.Header))
+	for name := range r.Header {
+		m[name] = r.Header.Get(name)
+	}
+	return m
 }

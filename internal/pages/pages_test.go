@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -217,8 +218,12 @@ func TestLocalReplies(t *testing.T) {
 			}
 		}
 		var object map[string]any
-		if err := json.Unmarshal(r.JSON, &object); err != nil {
-			t.Errorf("status %d: %v", r.Status, err)
+		filled := strings.ReplaceAll(string(r.JSON), "%RESPONSE_CODE%", "599")
+		if err := json.Unmarshal([]byte(filled), &object); err != nil || object["status"] != float64(cmp.Or(r.Status, 599)) {
+			t.Errorf("status %d: %v in %s", r.Status, err, filled)
+		}
+		if r.HeaderMap()["Content-Security-Policy"] != r.Header.Get("Content-Security-Policy") {
+			t.Errorf("status %d: the policy is lost", r.Status)
 		}
 		// What a person gets when Envoy has filled in the operators.
 		page := strings.ReplaceAll(regexp.MustCompile(`%[A-Z][^%]*(%[A-Za-z][^%]*)*\)?(:36)?%`).ReplaceAllString(strings.ReplaceAll(string(r.HTML), "%%", "\x01"), "x"), "\x01", "%")
