@@ -70,8 +70,8 @@ func (l *loading) checkRewrites(r *Route, key string) {
 	}
 }
 
-// reference finds \0 to \9 in a substitution; `\\` is a backslash.
-var reference = regexp.MustCompile(`\\(.?)`)
+// backReference finds \0 to \9 in a substitution; `\\` is a backslash.
+var backReference = regexp.MustCompile(`\\(.?)`)
 
 // substitution checks a pattern with what takes its place: it may refer to the
 // groups of the pattern and to no others.
@@ -83,7 +83,7 @@ func (l *loading) substitution(key, pattern, replacement string) {
 		}
 		return
 	}
-	for _, m := range reference.FindAllStringSubmatch(replacement, -1) {
+	for _, m := range backReference.FindAllStringSubmatch(replacement, -1) {
 		if m[1] == `\` {
 			continue
 		}
