@@ -15,6 +15,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 
 # The race detector needs cgo; RACE= switches it off.
 RACE ?= -race
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # How long each fuzz target runs in "make fuzz".
 FUZZTIME ?= 30s
 
@@ -101,7 +102,8 @@ fmt: ## say which files gofmt would change
 vet: ## go vet
 	$(GO) vet $(RACE) ./...
 
-lint: fmt vet ## format, vet, and who may import whom
+lint: fmt vet ## format, vet, staticcheck, and who may import whom
+	$(GO) run $(STATICCHECK) ./...
 	$(GO) test ./internal/layout/...
 
 generate: ## rebuild generated code

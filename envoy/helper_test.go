@@ -270,7 +270,9 @@ func listenerOn(t testing.TB, name string, port int, routes string) Resource {
 			ConfigType: &accesslog.AccessLog_TypedConfig{TypedConfig: pack(t, &accessfile.FileAccessLog{
 				Path: "/dev/stdout",
 				AccessLogFormat: &accessfile.FileAccessLog_LogFormat{LogFormat: &core.SubstitutionFormatString{
-					Format: &core.SubstitutionFormatString_TextFormat{TextFormat: "access %REQ(:PATH)%\n"},
+					Format: &core.SubstitutionFormatString_TextFormatSource{TextFormatSource: &core.DataSource{
+						Specifier: &core.DataSource_InlineString{InlineString: "access %REQ(:PATH)%\n"},
+					}},
 				}},
 			})},
 		}},

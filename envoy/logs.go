@@ -74,14 +74,17 @@ func finishLines(dst io.Writer, rest []byte, err error) error {
 }
 
 // relay turns Envoy's own log, in logFormat, into lines of log until src ends.
-// It returns the last line at error level or above, for the one who asks why
-// Envoy ended.
+// Envoy's level decides what there is; log's own level is not asked, but for
+// the inventory, which wants debug. It returns the last line at error level or
+// above, for the one who asks why Envoy ended.
 func relay(log zerolog.Logger, src io.Reader) (last string) {
+	inventory := log.GetLevel() <= zerolog.DebugLevel
+	log = log.Level(zerolog.TraceLevel)
 	lines := bufio.NewReaderSize(src, chunk)
 	for {
 		line, err := readLine(lines)
 		if len(line) > 0 {
-			if complaint := relayLine(log, line); complaint != "" {
+			if complaint := relayLine(log, inventory, line); complaint != "" {
 				last = complaint
 			}
 		}
@@ -115,7 +118,7 @@ type envoyLine struct {
 }
 
 // relayLine logs one line and returns its message if it is an error.
-func relayLine(log zerolog.Logger, raw []byte) string {
+func relayLine(log zerolog.Logger, inventory bool, raw []byte) string {
 	var line envoyLine
 	if err := json.Unmarshal(raw, &line); err != nil {
 		// Written before the format is set, or by a library while crashing.
@@ -124,6 +127,9 @@ func relayLine(log zerolog.Logger, raw []byte) string {
 		return text
 	}
 	level := levelOf(line)
+	if demoted := level == zerolog.DebugLevel && line.Level == "info"; demoted && !inventory {
+		return ""
+	}
 	log.WithLevel(level).Str("component", line.Name).Msg(redact(line.Message))
 	if level >= zerolog.ErrorLevel {
 		return redact(line.Message)
@@ -140,7 +146,7 @@ func levelOf(line envoyLine) zerolog.Level {
 	case "debug":
 		return zerolog.DebugLevel
 	case "info":
-		if line.Name == "main" && inventory(line.Message) {
+		if line.Name == "main" && isInventory(line.Message) {
 			return zerolog.DebugLevel
 		}
 		return zerolog.InfoLevel
@@ -150,7 +156,7 @@ func levelOf(line envoyLine) zerolog.Level {
 	return zerolog.ErrorLevel // error and critical
 }
 
-func inventory(message string) bool {
+func isInventory(message string) bool {
 	return strings.HasPrefix(message, "  ") ||
 		strings.HasPrefix(message, "statically linked extensions") ||
 		strings.HasPrefix(message, "HTTP header map info") ||

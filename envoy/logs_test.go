@@ -105,6 +105,18 @@ func TestRelay(t *testing.T) {
 	}
 }
 
+func TestEnvoysOwnLevelDecides(t *testing.T) {
+	t.Parallel()
+	in := `{"l":"debug","n":"http","m":"asked for"}
+{"l":"info","n":"main","m":"  envoy.filters.http: many"}
+`
+	var out bytes.Buffer
+	relay(zerolog.New(&out).Level(zerolog.WarnLevel), strings.NewReader(in))
+	if want := `{"level":"debug","component":"http","message":"asked for"}` + "\n"; out.String() != want {
+		t.Errorf("log: %s, want %s", &out, want)
+	}
+}
+
 func TestRedact(t *testing.T) {
 	t.Parallel()
 	for _, header := range []string{
@@ -146,9 +158,9 @@ func FuzzRelay(f *testing.F) {
 		if strings.HasPrefix(redacted, "'cookie', 's3cretvalue'") {
 			t.Errorf("a cookie is logged: %q", redacted)
 		}
-		relayLine(line, []byte(message))
+		relayLine(line, true, []byte(message))
 		var out pieces
-		relayLine(zerolog.New(&out), []byte(message))
+		relayLine(zerolog.New(&out), true, []byte(message))
 		for _, written := range out {
 			if strings.Count(written, "\n") != 1 || !strings.HasSuffix(written, "}\n") {
 				t.Errorf("not one line: %q", written)

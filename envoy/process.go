@@ -44,8 +44,8 @@ type Options struct {
 	// lines. It must bear writes from several goroutines and should be what
 	// Log writes to as well, such as one zerolog.SyncWriter.
 	AccessLog io.Writer
-	// Log takes Envoy's own log lines and what we say about it. Its level
-	// should be LogLevel's, or Envoy's lines are filtered twice.
+	// Log takes what we say about Envoy, and Envoy's own log lines. Those are
+	// written whatever the level of Log is: LogLevel has chosen them.
 	Log zerolog.Logger
 
 	LogLevel           string        // proxy_log_level; "" means info
