@@ -13,8 +13,8 @@ PYTHON  ?= python3
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-# The race detector needs cgo; RACE= switches it off.
-RACE ?= -race
+# The race detector needs a C compiler; RACE= switches it off.
+RACE ?= $(if $(shell command -v cc),-race)
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # How long each fuzz target runs in "make fuzz".
 FUZZTIME ?= 30s
