@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cardea-proxy/cardea/authenticate"
+	"github.com/cardea-proxy/cardea/authorize"
+	"github.com/cardea-proxy/cardea/config"
+	"github.com/cardea-proxy/cardea/databroker"
+	"github.com/cardea-proxy/cardea/databroker/bolt"
+	"github.com/cardea-proxy/cardea/envoy"
+	"github.com/cardea-proxy/cardea/internal/handoff"
+	"github.com/cardea-proxy/cardea/internal/pages"
+	"github.com/cardea-proxy/cardea/internal/ticket"
+	"github.com/cardea-proxy/cardea/internal/verify"
+	"github.com/cardea-proxy/cardea/proxy"
+	"github.com/rs/zerolog"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// A house is one installation in one process: all parts, and what connects them.
+type house struct {
+	log     zerolog.Logger
+	out     io.Writer // standard output, whole lines from several goroutines
+	keys    keys
+	sockets *sockets
+	pages   *pages.Pages
+
+	store        databroker.Store
+	broker       *databroker.Server
+	conn         *grpc.ClientConn
+	client       *databroker.Client
+	view         *databroker.View
+	authorize    *authorize.Server
+	authenticate *authenticate.Server
+	proxy        *proxy.Server
+	verify       *verify.Server
+	ads          *envoy.ADS
+	envoy        *envoy.Process
+	reloader     *reloader
+	revealed     *revealed
+}
+
+// newHouse builds every part. What was opened is closed by close, also after an
+// error.
+func newHouse(ctx context.Context, cfg *config.Config, log zerolog.Logger, out io.Writer) (h *house, err error) {
+	h = &house{log: log, out: out, revealed: &revealed{}}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make data_dir: %w", err)
+	}
+	root, err := sharedKey(cfg)
+	if err != nil {
+		return nil, err
+	}
+	h.keys = deriveKeys(root, cfg)
+	if h.sockets, err = newSockets(); err != nil {
+		return nil, err
+	}
+	for _, step := range []func(context.Context, *config.Config) error{h.openBroker, h.openParts, h.openEnvoy} {
+		if err := step(ctx, cfg); err != nil {
+			return nil, err
+		}
+	}
+	h.reloader = newReloader(h)
+	return h, nil
+}
+
+// openBroker opens the store and what stands around it.
+func (h *house) openBroker(ctx context.Context, cfg *config.Config) (err error) {
+	if h.store, err = openStore(cfg); err != nil {
+		return err
+	}
+	if h.broker, err = databroker.NewServer(ctx, databroker.ServerOptions{Store: h.store, Secret: h.keys.root, Log: h.log}); err != nil {
+		return err
+	}
+	h.conn, err = grpc.NewClient("unix:"+h.sockets.broker, grpc.WithTransportCredentials(insecure.NewCredentials())) // the folder is private
+	if err != nil {
+		return fmt.Errorf("connect to the databroker: %w", err)
+	}
+	if h.client, err = databroker.NewClient(databroker.ClientOptions{Conn: h.conn, Secret: h.keys.root}); err != nil {
+		return err
+	}
+	h.view, err = databroker.NewView(databroker.ViewOptions{Client: h.client, Log: h.log})
+	return err
+}
+
+func openStore(cfg *config.Config) (databroker.Store, error) {
+	if cfg.DatabrokerStorageType == "memory" {
+		return databroker.NewMemoryStore(databroker.MemoryOptions{}), nil
+	}
+	dir := filepath.Join(cfg.DataDir, "databroker")
+	if text := cfg.DatabrokerStorageConnectionString.Reveal(); text != "" {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "file" {
+			return nil, errors.New("databroker_storage_connection_string: want file://DIR")
+		}
+		dir = u.Host + u.Path // file://relative/dir has its first part where a host would be
+	}
+	store, err := bolt.Open(bolt.Options{Path: filepath.Join(dir, "records.db")})
+	if errors.Is(err, databroker.ErrLocked) {
+		return nil, fmt.Errorf("%s is in use by another process: stop that one, or give this one another data_dir", dir)
+	}
+	return store, err
+}
+
+// openParts builds the parts that answer requests.
+func (h *house) openParts(_ context.Context, _ *config.Config) (err error) {
+	h.pages = pages.New(pages.Options{})
+	signer := handoff.New(h.keys.handoffMAC, h.keys.handoffSeal, nil)
+	tickets := ticket.New(h.keys.routeTicket)
+	if h.authorize, err = authorize.New(authorize.Options{
+		Sessions: h.view, Tickets: tickets, Handoff: signer, Pages: h.pages, Log: h.log, Audit: h.out,
+	}); err != nil {
+		return err
+	}
+	if h.authenticate, err = authenticate.New(authenticate.Options{
+		Broker: h.client, Sessions: h.view, Tickets: ticket.New(h.keys.signInTicket), Handoff: signer, Pages: h.pages,
+		StateKey: h.keys.state, LocalKey: h.keys.localProvider, Reveal: h.revealed.add, Log: h.log,
+	}); err != nil {
+		return err
+	}
+	if h.proxy, err = proxy.New(proxy.Options{
+		Sessions: h.view, Once: h.client, Tickets: tickets, Handoff: signer, Pages: h.pages, Log: h.log,
+	}); err != nil {
+		return err
+	}
+	h.verify, err = verify.New(verify.Options{Pages: h.pages, Keys: func(context.Context) ([]byte, error) { return h.reloader.jwks() }})
+	return err
+}
+
+func (h *house) openEnvoy(ctx context.Context, cfg *config.Config) error {
+	path, err := envoy.Find(ctx, cfg.EnvoyPath, filepath.Join(cacheDir(cfg), "envoy"))
+	if err != nil {
+		return err
+	}
+	h.ads = envoy.NewADS(envoy.ADSOptions{Log: h.log, Observe: h.observeEnvoy})
+	h.envoy, err = envoy.New(envoy.Options{
+		Path: path, Dir: h.sockets.dir, ControlSocket: h.sockets.Control, AccessLog: h.out, Log: h.log,
+		LogLevel: string(cfg.ProxyLogLevel), AdminAddress: cfg.EnvoyAdminAddress,
+		AdminAccessLogPath: cfg.EnvoyAdminAccessLogPath, AdminProfilePath: cfg.EnvoyAdminProfilePath,
+		Concurrency: concurrency(cfg),
+	})
+	return err
+}
+
+func (h *house) observeEnvoy(kind, refusal string) {
+	if refusal != "" {
+		h.log.Error().Str("kind", kind).Str("reason", refusal).Msg("envoy refuses a resource")
+	}
+}
+
+// concurrency is Envoy's number of workers; 0 means that of our own.
+func concurrency(_ *config.Config) int { return 0 }
+
+// cacheDir is where the unpacked Envoy is kept: with the user's other caches,
+// else beside the data.
+func cacheDir(cfg *config.Config) string {
+	if dir, err := os.UserCacheDir(); err == nil {
+		return filepath.Join(dir, "cardea")
+	}
+	return filepath.Join(cfg.DataDir, "cache")
+}
+
+// web serves the pages: the sign-in host is authenticate's, but for the paths
+// that every host has; all else is proxy's.
+func (h *house) web() http.Handler {
+	signIn, reserved := h.authenticate.Handler(), h.proxy.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		everywhere := strings.HasPrefix(r.URL.Path, "/.well-known/pomerium") || r.URL.Path == "/ping" || r.URL.Path == "/healthz"
+		if h.reloader.isSignInHost(r.Host) && !everywhere {
+			signIn.ServeHTTP(w, r)
+			return
+		}
+		reserved.ServeHTTP(w, r)
+	})
+}
+
+// close gives back what newHouse took.
+func (h *house) close() {
+	if h.conn != nil {
+		_ = h.conn.Close() // nothing is under way any more
+	}
+	if h.store != nil {
+		if err := h.store.Close(); err != nil {
+			h.log.Error().Err(err).Msg("store does not close")
+		}
+	}
+	if h.sockets != nil {
+		h.sockets.remove()
+	}
+}

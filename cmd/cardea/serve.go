@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/cardea-proxy/cardea/config"
+	"github.com/cardea-proxy/cardea/envoy"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+)
+
+// startPatience is how long Envoy may take to serve a first configuration.
+const startPatience = 60 * time.Second
+
+// serve runs until SIGTERM or SIGINT, or until a part fails. Envoy goes first:
+// it drains what is under way while everything it asks still answers.
+func serve(ctx context.Context, from config.Source, t terminal) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	cfg, err := from.Load(ctx)
+	if err != nil {
+		return err
+	}
+	out := zerolog.SyncWriter(t.out)
+	log := newLogger(out, cfg.LogLevel)
+	for _, w := range cfg.Warnings {
+		log.Warn().Str("file", w.File).Int("line", w.Line).Str("key", w.Key).Str("problem", w.Error()).Msg("configuration remark")
+	}
+	h, err := newHouse(ctx, cfg, log, out)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	return h.run(ctx, cfg, from, t)
+}
+
+func newLogger(out io.Writer, level config.LogLevel) zerolog.Logger {
+	parsed, err := zerolog.ParseLevel(string(level))
+	if err != nil {
+		parsed = zerolog.InfoLevel // the loader has checked it
+	}
+	return zerolog.New(out).Level(parsed).With().Timestamp().Logger()
+}
+
+// run starts everything, and ends when ctx does or a part fails.
+func (h *house) run(ctx context.Context, cfg *config.Config, from config.Source, t terminal) error {
+	// The parts outlive ctx: they end when Envoy has.
+	inner, stopParts := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopParts()
+	g, inner := errgroup.WithContext(inner)
+	if err := h.listen(inner, g, cfg); err != nil {
+		stopParts()
+		return errors.Join(err, g.Wait())
+	}
+	for _, part := range []interface{ Run(context.Context) error }{h.broker, h.view, h.authorize, h.authenticate} {
+		g.Go(func() error { return part.Run(inner) })
+	}
+	outer, stopEnvoy := context.WithCancel(inner)
+	defer context.AfterFunc(ctx, stopEnvoy)()
+	started := make(chan struct{})
+	g.Go(func() error {
+		defer stopParts()
+		select {
+		case <-started:
+			return h.envoy.Run(outer)
+		case <-outer.Done():
+			return nil
+		}
+	})
+	g.Go(func() error {
+		err := h.start(outer, cfg, started, t)
+		if err != nil && outer.Err() == nil {
+			return err
+		}
+		return h.reloader.follow(outer, from)
+	})
+	err := g.Wait()
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		h.log.Info().Msg("stopped")
+		return nil
+	}
+	return err
+}
+
+// listen opens the private sockets, and the addresses for operators.
+func (h *house) listen(ctx context.Context, g *errgroup.Group, cfg *config.Config) error {
+	control := grpc.NewServer(grpc.MaxConcurrentStreams(1<<16), grpc.NumStreamWorkers(0))
+	authv3.RegisterAuthorizationServer(control, h.authorize)
+	h.ads.Register(control)
+	broker := grpc.NewServer(grpc.MaxRecvMsgSize(32<<20), grpc.MaxSendMsgSize(32<<20))
+	h.broker.Register(broker)
+	return errors.Join(
+		serveGRPC(ctx, g, broker, h.sockets.broker),
+		serveGRPC(ctx, g, control, h.sockets.Control),
+		serveHTTP(ctx, g, h.web(), "unix", h.sockets.HTTP),
+		serveHTTP(ctx, g, h.verify.Handler(), "unix", h.sockets.Verify),
+		h.serveOperators(ctx, g, cfg),
+	)
+}
+
+// start puts the first configuration in force and says so.
+func (h *house) start(ctx context.Context, cfg *config.Config, started chan<- struct{}, t terminal) error {
+	if err := envoy.ProbePorts(newAddresses(nil, cfg)); err != nil {
+		return err
+	}
+	close(started)
+	if err := h.reloader.applyFirst(ctx, cfg); err != nil {
+		return err
+	}
+	patient, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	if err := h.envoy.Ready(patient); err != nil {
+		return fmt.Errorf("envoy does not come up: %w", err)
+	}
+	h.log.Info().Str("address", cfg.Address).Int("routes", len(cfg.Routes)).Str("version", version).Msg("serving")
+	notifySystemd(cfg, "READY=1")
+	h.welcome(cfg, t.err)
+	return nil
+}
