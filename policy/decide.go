@@ -47,7 +47,11 @@ func (p *Program) Decide(ctx context.Context, f Facts) Decision {
 	return d
 }
 
-// evaluate decides without the memory.
+// Evaluate decides like Decide, and neither asks the memory nor adds to it. It
+// is for a Person made for one question alone, under whom nobody would look a
+// decision up again.
+func (p *Program) Evaluate(ctx context.Context, f Facts) Decision { return p.evaluate(ctx, &f) }
+
 func (p *Program) evaluate(ctx context.Context, f *Facts) Decision {
 	allow, deny, err := p.run(ctx, f)
 	if err != nil {

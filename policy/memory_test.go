@@ -80,6 +80,19 @@ func TestAPolicyThatAsksNobodyIsRememberedForAll(t *testing.T) {
 	compare(t, first, p.Decide(t.Context(), Facts{Request: get()}))
 }
 
+func TestEvaluateLeavesTheMemoryAlone(t *testing.T) {
+	t.Parallel()
+	p := program(t, ordinary)
+	if d := p.Evaluate(t.Context(), signedIn(ada())); d.Outcome != Allow {
+		t.Errorf("Evaluate = %+v", d)
+	}
+	for i := range p.memory.shards {
+		if p.memory.shards[i].young != nil {
+			t.Error("its decision is held")
+		}
+	}
+}
+
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	var m memory
