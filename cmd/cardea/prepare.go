@@ -75,7 +75,7 @@ func buildSnapshot(cfg *config.Config, programs map[string]*policy.Program, list
 func errorPagesOf(p *pages.Pages) []xds.ErrorPage {
 	var out []xds.ErrorPage
 	for _, reply := range p.LocalReplies() {
-		page := xds.ErrorPage{HTML: string(reply.HTML), JSON: string(reply.JSON), Plain: string(reply.Plain)}
+		page := xds.ErrorPage{HTML: string(reply.HTML), JSON: string(reply.JSON), Plain: string(reply.Plain), HTMLHeader: reply.HeaderMap()}
 		if reply.Status != 0 {
 			page.Statuses = []uint32{uint32(reply.Status)}
 		}
