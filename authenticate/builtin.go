@@ -50,4 +50,4 @@ func (s *Server) prepareLocal(next *applied) error {
 
 // clientAddress is what Envoy found; the socket that requests come over is
 // private, so nobody else can say it.
-func clientAddress(r *http.Request) string { return r.Header.Get("X-Envoy-External-Address") }
+func clientAddress(r *http.Request) string { return r.Header.Get("X-Cardea-Client-Address") }

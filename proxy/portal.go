@@ -132,7 +132,7 @@ func (v visit) opening(r *config.Route) policy.Request {
 	case r.Prefix != "":
 		path = r.Prefix
 	}
-	ip, _ := netip.ParseAddr(v.r.Header.Get("X-Envoy-External-Address")) // the zero Addr is in no network
+	ip, _ := netip.ParseAddr(v.r.Header.Get("X-Cardea-Client-Address")) // the zero Addr is in no network
 	return policy.Request{
 		Method: method, Scheme: "https", Host: hostPort(r), Hostname: r.From.Host, Path: path, RawPath: path, IP: ip,
 		ClientCertificate: policy.ClientCertificate{Presented: true, Valid: true},

@@ -20,6 +20,10 @@ const (
 	routeAlive       = "alive"
 )
 
+// headerClientAddress tells our own pages where a request comes from. A client
+// cannot set it: x-cardea-* is removed before a route is chosen.
+const headerClientAddress = "x-cardea-client-address"
+
 // internalTimeout bounds a page of ours.
 const internalTimeout = 30 * time.Second
 
@@ -55,6 +59,10 @@ func (b *builder) internalRoute(match *routev3.RouteMatch) *routev3.Route {
 			filterAuthorize:     b.checkInternal(),
 			filterCleanUpstream: b.off(),
 		},
+		RequestHeadersToAdd: []*corev3.HeaderValueOption{{
+			Header:       &corev3.HeaderValue{Key: headerClientAddress, Value: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		}},
 		ResponseHeadersToAdd: b.responseHeaders(nil, corev3.HeaderValueOption_ADD_IF_ABSENT),
 	}
 }
