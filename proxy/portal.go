@@ -59,7 +59,8 @@ func (s *Server) portalJSON(v visit) {
 }
 
 // openRoutes asks the policy of every route, the one that enforces, whether it
-// would let this person in now.
+// would let this person in now. It leaves the policies' memories alone: this
+// person value is made for one page.
 func (s *Server) openRoutes(v visit) (person, []*config.Route, error) {
 	if !v.Config.Flag(config.FlagRoutesPortal) {
 		return person{}, nil, errNotFound
@@ -81,7 +82,7 @@ func (s *Server) openRoutes(v visit) (person, []*config.Route, error) {
 		if program == nil || strings.Contains(r.From.Host, "*") || config.ProviderID(v.Config, r) != p.session.IDPID {
 			continue
 		}
-		if program.Decide(v.r.Context(), policy.Facts{Request: v.opening(r), Person: asker}).Outcome == policy.Allow {
+		if program.Evaluate(v.r.Context(), policy.Facts{Request: v.opening(r), Person: asker}).Outcome == policy.Allow {
 			open = append(open, r)
 		}
 	}

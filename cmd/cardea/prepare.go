@@ -18,14 +18,15 @@ import (
 )
 
 // compileAll compiles the policy of every route. A program of before serves
-// again where it would decide the same: it remembers decisions.
-func compileAll(ctx context.Context, cfg *config.Config, before map[string]*policy.Program) (map[string]*policy.Program, error) {
+// again where it would decide the same: it remembers decisions. The compiler
+// shares work among routes that differ only in names.
+func compileAll(ctx context.Context, cfg *config.Config, compiler *policy.Compiler, before map[string]*policy.Program) (map[string]*policy.Program, error) {
 	programs := make([]*policy.Program, len(cfg.Routes))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, r := range cfg.Routes {
 		g.Go(func() error {
-			p, err := policy.Compile(ctx, r.Policy)
+			p, err := compiler.Compile(ctx, r.Policy)
 			if err != nil {
 				return fmt.Errorf("line %d: policy of route %s: %w", r.Line, r.From, err)
 			}

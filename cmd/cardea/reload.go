@@ -33,14 +33,15 @@ type generation struct {
 // A reloader is the only door for a new configuration. Everything is prepared
 // first; what goes wrong then leaves the generation before in place, whole.
 type reloader struct {
-	house  *house
-	turn   sync.Mutex // one apply at a time
-	active atomic.Pointer[generation]
-	good   atomic.Bool  // whether the last attempt was taken
-	at     atomic.Int64 // unix seconds of the last attempt that was
+	house    *house
+	compiler *policy.Compiler
+	turn     sync.Mutex // one apply at a time
+	active   atomic.Pointer[generation]
+	good     atomic.Bool  // whether the last attempt was taken
+	at       atomic.Int64 // unix seconds of the last attempt that was
 }
 
-func newReloader(h *house) *reloader { return &reloader{house: h} }
+func newReloader(h *house) *reloader { return &reloader{house: h, compiler: &policy.Compiler{}} }
 
 // apply puts cfg in force, Envoy last. An error that is envoy.ErrUnanswered
 // means that it is in force everywhere else, and on offer there.
@@ -64,7 +65,7 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 		cfg.Generation, before = now.config.Generation+1, now.programs
 	}
 	var err error
-	if next.programs, err = compileAll(ctx, cfg, before); err != nil {
+	if next.programs, err = compileAll(ctx, cfg, r.compiler, before); err != nil {
 		return err
 	}
 	if next.minter, err = newMinter(cfg, h.keys); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cardea-proxy/cardea/config"
+	"github.com/cardea-proxy/cardea/policy"
 )
 
 // validate goes as far as serving would go without starting anything: the
@@ -17,7 +18,7 @@ func validate(ctx context.Context, from config.Source, t terminal) error {
 	for _, w := range cfg.Warnings {
 		_, _ = fmt.Fprintln(t.err, "warning:", w)
 	}
-	programs, err := compileAll(ctx, cfg, nil)
+	programs, err := compileAll(ctx, cfg, &policy.Compiler{}, nil)
 	if err != nil {
 		return err
 	}
