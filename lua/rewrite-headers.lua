@@ -30,7 +30,7 @@ local function rewrite(headers, header, rewrites)
 end
 
 function envoy_on_response(handle)
-  local rewrites = handle:filterContext()["rewrites"]
+  local rewrites = handle:filterContext():get("rewrites")
   if not rewrites then
     return
   end

@@ -46,8 +46,3 @@ func (b *builder) filter(name string, m proto.Message) *hcmv3.HttpFilter {
 
 // off switches a filter off for a route.
 func (b *builder) off() *anypb.Any { return b.any(&routev3.FilterConfig{Disabled: true}) }
-
-// on switches a filter on for a route, with its settings there.
-func (b *builder) on(m proto.Message) *anypb.Any {
-	return b.any(&routev3.FilterConfig{Config: b.any(m)})
-}

@@ -48,7 +48,7 @@ func (b *builder) rewrites(list []config.HeaderRewrite) *anypb.Any {
 			"value":  structpb.NewStringValue(r.Value),
 		}})
 	}
-	return b.on(&luav3.LuaPerRoute{FilterContext: &structpb.Struct{Fields: map[string]*structpb.Value{
+	return b.any(&luav3.LuaPerRoute{FilterContext: &structpb.Struct{Fields: map[string]*structpb.Value{
 		"rewrites": structpb.NewListValue(&structpb.ListValue{Values: values}),
 	}}})
 }

@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -323,7 +324,7 @@ func echo(name string) http.Handler {
 		}
 		fmt.Fprintf(w, "%s %s %s\nHost: %s\n", r.Method, r.RequestURI, r.Proto, r.Host)
 		r.Header.Write(w)
-		r.Body.Read(make([]byte, 1<<10))
+		io.Copy(io.Discard, r.Body) // trailers come behind it
 		for name, values := range r.Trailer {
 			fmt.Fprintf(w, "Trailer-%s: %s\n", name, strings.Join(values, ","))
 		}
@@ -334,6 +335,17 @@ func echo(name string) http.Handler {
 func upstream(t testing.TB, name string) string {
 	t.Helper()
 	s := httptest.NewServer(echo(name))
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+// h2cUpstream is upstream in HTTP/2 without TLS.
+func h2cUpstream(t testing.TB) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(echo("h2c"))
+	s.Config.Protocols = new(http.Protocols)
+	s.Config.Protocols.SetUnencryptedHTTP2(true)
+	s.Start()
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
 }

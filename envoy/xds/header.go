@@ -34,29 +34,18 @@ func (b *builder) requestHeaders(r *config.Route, route *routev3.Route) {
 	for _, name := range slices.Sorted(maps.Keys(r.SetRequestHeaders)) {
 		value := r.SetRequestHeaders[name]
 		set[strings.ToLower(name)] = true
-		if strings.Contains(value, "$") || strings.EqualFold(name, "host") {
-			continue // the host is set by rewriteHost
+		if strings.Contains(value, "$") {
+			continue
 		}
 		b.checkHeader("set_request_headers", name, value)
 		route.RequestHeadersToAdd = append(route.RequestHeadersToAdd, setHeader(name, value))
 	}
 	for _, name := range r.RemoveRequestHeaders {
-		if name = strings.ToLower(name); !set[name] && name != "host" && validHeader.MatchString(name) {
+		if name = strings.ToLower(name); !set[name] && validHeader.MatchString(name) {
 			route.RequestHeadersToRemove = append(route.RequestHeadersToRemove, name)
 		}
 	}
 	slices.Sort(route.RequestHeadersToRemove)
-}
-
-// plainHeader returns the value of a header that speaks of nobody, without
-// regard to the name's case.
-func plainHeader(headers map[string]string, name string) string {
-	for key, value := range headers {
-		if strings.EqualFold(key, name) && !strings.Contains(value, "$") {
-			return value
-		}
-	}
-	return ""
 }
 
 // setHeader replaces what is there. "%" begins an operator in Envoy.

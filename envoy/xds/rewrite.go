@@ -16,13 +16,9 @@ import (
 // Where it is not the client's, that one travels as X-Forwarded-Host, unless
 // the route removes it.
 func (b *builder) rewriteHost(r *config.Route, action *routev3.RouteAction) {
-	literal := r.HostRewrite
-	if literal == "" {
-		literal = plainHeader(r.SetRequestHeaders, "host")
-	}
 	switch {
-	case literal != "":
-		action.HostRewriteSpecifier = &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: literal}
+	case r.HostRewrite != "":
+		action.HostRewriteSpecifier = &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: r.HostRewrite}
 	case r.HostRewriteHeader != "":
 		action.HostRewriteSpecifier = &routev3.RouteAction_HostRewriteHeader{HostRewriteHeader: r.HostRewriteHeader}
 	case r.HostPathRegexRewritePattern != "":

@@ -1,0 +1,345 @@
+package xds
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRouting(t *testing.T) {
+	t.Parallel()
+	one, two, three := upstream(t, "one"), upstream(t, "two"), upstream(t, "three")
+	c := load(t, base+fmt.Sprintf(`
+routes:
+- {from: https://paths.example.com, to: http://%[1]s, path: /exact, allow_any_authenticated_user: true}
+- {from: https://paths.example.com, to: http://%[2]s, regex: "/r(a|b)+", allow_any_authenticated_user: true}
+- {from: https://paths.example.com, to: http://%[3]s, prefix: /pre, allow_any_authenticated_user: true}
+- {from: https://order.example.com, to: http://%[1]s, prefix: /a, allow_any_authenticated_user: true}
+- {from: https://order.example.com, to: http://%[2]s, prefix: /a/longer, allow_any_authenticated_user: true}
+- {from: https://order.example.com, to: http://%[3]s, allow_any_authenticated_user: true}
+- {from: "https://*.wild.example.com", to: http://%[1]s, allow_any_authenticated_user: true}
+- {from: "https://*.deep.wild.example.com", to: http://%[2]s, allow_any_authenticated_user: true}
+- {from: "https://exact.wild.example.com", to: http://%[3]s, allow_any_authenticated_user: true}
+- {from: "https://in-*.example.com", to: http://%[2]s, prefix: /in, allow_any_authenticated_user: true}
+- {from: "https://port.example.com:8443", to: http://%[1]s, allow_any_authenticated_user: true}
+- {from: "https://port.example.com:9443", to: http://%[2]s, allow_any_authenticated_user: true}
+- {from: "https://both.example.com:8443", to: http://%[1]s, allow_any_authenticated_user: true}
+- {from: "https://both.example.com", to: http://%[2]s, allow_any_authenticated_user: true}
+- {from: https://verify.example.com, verify: true, allow_any_authenticated_user: true}
+`, one, two, three))
+	h := open(t, inputOf(c, newAuthority(t).issue(t, "*.example.com", "*.wild.example.com", "*.deep.wild.example.com")))
+	for _, tc := range []struct {
+		url, host string // host, if set, is sent instead of the URL's
+		want      string // who serves it; a number is a status of Envoy's own
+	}{
+		{"https://paths.example.com/exact", "", "one"},
+		{"https://paths.example.com/exact?x", "", "one"},
+		{"https://paths.example.com/exact/", "", "404"},
+		{"https://paths.example.com/Exact", "", "404"},
+		{"https://paths.example.com/%65xact", "", "one"},
+		{"https://paths.example.com/rab", "", "two"},
+		{"https://paths.example.com/rab?/rab", "", "two"},
+		{"https://paths.example.com/rabc", "", "404"},
+		{"https://paths.example.com/x/rab", "", "404"},
+		{"https://paths.example.com/?/rab", "", "404"},
+		{"https://paths.example.com/prefix", "", "three"},
+		{"https://paths.example.com/x/../pre", "", "three"},
+		{"https://paths.example.com//pre", "", "three"},
+		{"https://paths.example.com/pre%2fx", "", "400"},
+		{"https://paths.example.com/pre%5cx", "", "400"},
+		{"https://paths.example.com/", "", "404"},
+		{"https://order.example.com/a/longer", "", "one"},
+		{"https://order.example.com/b", "", "three"},
+		{"https://a.wild.example.com/", "", "one"},
+		{"https://a.deep.wild.example.com/", "", "one"}, // written first
+		{"https://exact.wild.example.com/", "", "three"},
+		{"https://EXACT.wild.example.com/", "EXACT.Wild.example.com", "three"},
+		{"https://exact.wild.example.com/", "exact.wild.example.com.", "three"},
+		{"https://exact.wild.example.com/", "exact.wild.example.com:1234", "three"},
+		{"https://a.wild.example.com/", "A.WILD.example.com:1234", "one"},
+		{"https://wild.example.com/", "", "404"},
+		{"https://in-side.example.com/in", "", "two"},
+		{"https://in-side.example.com/in", "In-Side.example.com:77", "two"},
+		{"https://in-side.example.com/out", "", "404"},
+		{"https://in-side.example.com/.pomerium/", "", "pages"},
+		{"https://xin-side.example.com/in", "", "404"},
+		{"https://port.example.com/", "port.example.com:8443", "one"},
+		{"https://port.example.com/", "PORT.example.com:9443", "two"},
+		{"https://port.example.com/", "", "404"},
+		{"https://port.example.com/", "port.example.com:443", "404"},
+		{"https://both.example.com/", "both.example.com:8443", "one"},
+		{"https://both.example.com/", "both.example.com:8444", "two"},
+		{"https://both.example.com/", "", "two"},
+		{"https://verify.example.com/", "", "verify"},
+		{"https://login.example.com/", "", "pages"},
+		{"https://login.example.com/oauth2/callback?code=1", "", "pages"},
+		{"https://login.example.com/anything", "", "pages"},
+		{"https://unknown.example.com/", "", "404"},
+		{"https://unknown.example.com/.pomerium/", "", "404"},
+		{"https://unknown.example.com/ping", "", "200"},
+		{"https://unknown.example.com/healthz", "", "200"},
+		{"https://order.example.com/", "127.0.0.1", "404"},
+		{"https://order.example.com/", "[::1]:443", "404"},
+		{"https://order.example.com/", "order.example.com@evil.example", "404"},
+	} {
+		t.Run(tc.url+" "+tc.host, func(t *testing.T) {
+			h.questions()
+			header := http.Header{}
+			if tc.host != "" {
+				header.Set("Host", tc.host)
+			}
+			for _, h2 := range []bool{false, true} {
+				if h2 && strings.Contains(tc.host, "@") {
+					continue // Go sends no such thing
+				}
+				got := h.get(t, h2, "GET", tc.url, header)
+				who := got.header.Get("X-Served-By")
+				if who == "" {
+					who = fmt.Sprint(got.status)
+				}
+				if who != tc.want {
+					t.Errorf("h2=%v: served by %s, want %s\n%s", h2, who, tc.want, got.body)
+				}
+				if asked := len(h.questions()); (asked > 0) != (got.header.Get("X-Served-By") != "") {
+					t.Errorf("h2=%v: authorize was asked %d times", h2, asked)
+				}
+			}
+		})
+	}
+}
+
+func TestPortsThatMustMatch(t *testing.T) {
+	t.Parallel()
+	c := load(t, base+`
+runtime_flags: {match_any_incoming_port: false}
+routes:
+- {from: https://app.example.com, to: http://`+upstream(t, "app")+`, allow_any_authenticated_user: true}
+- {from: "https://p.example.com:8443", to: http://`+upstream(t, "port")+`, allow_any_authenticated_user: true}
+- {from: "https://*.example.com", to: http://`+upstream(t, "wild")+`, allow_any_authenticated_user: true}
+`)
+	h := open(t, inputOf(c, newAuthority(t).issue(t, "*.example.com")))
+	for host, want := range map[string]string{
+		"app.example.com":      "app",
+		"app.example.com:443":  "app",
+		"app.example.com:8443": "",
+		"p.example.com:8443":   "port",
+		"p.example.com":        "wild", // as Pomerium has it: an exact host stands for its port alone
+		"x.example.com:443":    "wild",
+		"x.example.com:444":    "",
+	} {
+		got := h.get(t, false, "GET", "https://app.example.com/", http.Header{"Host": {host}})
+		if who := got.header.Get("X-Served-By"); who != want {
+			t.Errorf("%s: served by %q, want %q", host, who, want)
+		}
+	}
+}
+
+func TestMisdirectedRequests(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	app := upstream(t, "app")
+	c := load(t, base+fmt.Sprintf(`
+routes:
+- {from: https://one.example.com, to: http://%[1]s, allow_any_authenticated_user: true}
+- {from: https://two.example.com, to: http://%[1]s, allow_any_authenticated_user: true}
+- {from: https://a.wild.example, to: http://%[1]s, allow_any_authenticated_user: true}
+- {from: https://b.wild.example, to: http://%[1]s, allow_any_authenticated_user: true}
+- {from: https://front.example.com, to: http://%[1]s, tls_downstream_server_name: balancer.internal, allow_any_authenticated_user: true}
+- {from: https://nowhere.example, to: http://%[1]s, allow_any_authenticated_user: true}
+`, app))
+	h := open(t, inputOf(c,
+		ca.issue(t, "one.example.com"), ca.issue(t, "two.example.com", "second.example.com"),
+		ca.issue(t, "*.wild.example"), ca.issue(t, "front.example.com"), ca.issue(t, "login.example.com")))
+	for _, tc := range []struct {
+		name, server, host string
+		want               int
+	}{
+		{"the name of the connection", "one.example.com", "one.example.com", 200},
+		{"in other letters", "ONE.example.com", "one.EXAMPLE.com:443", 200},
+		{"another name of the certificate", "second.example.com", "two.example.com", 200},
+		{"another certificate", "one.example.com", "two.example.com", 421},
+		{"another certificate, sign-in host", "one.example.com", "login.example.com", 421},
+		{"under one wildcard", "a.wild.example", "b.wild.example", 200},
+		{"from outside under a wildcard", "one.example.com", "b.wild.example", 421},
+		{"from a wildcard to outside", "a.wild.example", "one.example.com", 421},
+		{"a name that nobody has", "unknown.example", "one.example.com", 421},
+		{"the name a route allows", "balancer.internal", "front.example.com", 200},
+		{"the name another route allows", "balancer.internal", "one.example.com", 421},
+		{"a host without a certificate", "nowhere.example", "nowhere.example", 200},
+		{"a host without a certificate, by another", "one.example.com", "nowhere.example", 421},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for _, h2 := range []bool{false, true} {
+				h.questions()
+				got := h.do(t, h2, tc.server, "GET", "https://"+tc.host+"/", http.Header{})
+				if got.status != tc.want {
+					t.Errorf("h2=%v: got %d, want %d", h2, got.status, tc.want)
+				}
+				if asked := len(h.questions()); (asked > 0) != (tc.want == 200) {
+					t.Errorf("h2=%v: authorize was asked %d times", h2, asked)
+				}
+			}
+		})
+	}
+	t.Run("no server name at all", func(t *testing.T) {
+		if got := h.raw(t, "", "GET / HTTP/1.1\r\nHost: two.example.com\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(got, "200") {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+func TestRewrites(t *testing.T) {
+	t.Parallel()
+	app := upstream(t, "app")
+	c := load(t, base+fmt.Sprintf(`
+routes:
+- {from: https://to.example.com, to: "http://%[1]s/base", allow_any_authenticated_user: true}
+- {from: https://strip.example.com, to: "http://%[1]s/", prefix: /app, allow_any_authenticated_user: true}
+- {from: https://slash.example.com, to: "http://%[1]s", prefix: /app/, prefix_rewrite: /team1, allow_any_authenticated_user: true}
+- {from: https://prefix.example.com, to: "http://%[1]s", prefix: /a, prefix_rewrite: /b, allow_any_authenticated_user: true}
+- {from: https://regex.example.com, to: "http://%[1]s", regex_rewrite_pattern: "^/u/([0-9]+)", regex_rewrite_substitution: '/user/\1', allow_any_authenticated_user: true}
+- {from: https://path.example.com, to: "http://%[1]s/", path: /keep, allow_any_authenticated_user: true}
+- {from: https://literal.example.com, to: "http://%[1]s", host_rewrite: inside.example, preserve_host_header: true, allow_any_authenticated_user: true}
+- {from: https://header.example.com, to: "http://%[1]s", host_rewrite_header: X-Host, allow_any_authenticated_user: true}
+- {from: https://bypath.example.com, to: "http://%[1]s", host_path_regex_rewrite_pattern: "^/(.+)/.+$", host_path_regex_rewrite_substitution: '\1.example', allow_any_authenticated_user: true}
+- {from: https://keep.example.com, to: "http://%[1]s", preserve_host_header: true, allow_any_authenticated_user: true}
+- {from: https://nofwd.example.com, to: "http://%[1]s", remove_request_headers: [X-Forwarded-Host], allow_any_authenticated_user: true}
+`, app))
+	h := open(t, inputOf(c, newAuthority(t).issue(t, "*.example.com")))
+	for _, tc := range []struct {
+		url             string
+		header          http.Header
+		path, host, fwd string // what the upstream gets; "" is not looked at
+		status          int    // 0 is 200
+	}{
+		{url: "https://to.example.com/x?y", path: "/base/x?y", host: app, fwd: "to.example.com"},
+		{url: "https://to.example.com/", path: "/base/"},
+		{url: "https://to.example.com/0", path: "/base/0"},
+		{url: "https://strip.example.com/app/x?a=b", path: "/x?a=b"},
+		{url: "https://strip.example.com/app", path: "/"},
+		{url: "https://strip.example.com/app/", path: "/"},
+		{url: "https://strip.example.com/apple", path: "/le"},
+		{url: "https://strip.example.com/app../secret", status: 400},
+		{url: "https://strip.example.com/app..", status: 400},
+		{url: "https://strip.example.com/app..;x/secret", status: 400},
+		{url: "https://strip.example.com/app%2e%2e/secret", status: 400},
+		{url: "https://strip.example.com/app..b/x", path: "/..b/x"},
+		{url: "https://strip.example.com/app/../secret", status: 404},
+		{url: "https://slash.example.com/app/0", path: "/team1/0"},
+		{url: "https://prefix.example.com/ax", path: "/bx"},
+		{url: "https://regex.example.com/u/12/x", path: "/user/12/x"},
+		{url: "https://path.example.com/keep", path: "/keep"},
+		{url: "https://literal.example.com/", host: "inside.example", fwd: "literal.example.com"},
+		{url: "https://header.example.com/", header: http.Header{"X-Host": {"by.header"}}, host: "by.header"},
+		{url: "https://bypath.example.com/tenant/x", host: "tenant.example", path: "/tenant/x"},
+		{url: "https://keep.example.com/", host: "keep.example.com"},
+		{url: "https://nofwd.example.com/", host: app, fwd: "-"},
+	} {
+		t.Run(tc.url, func(t *testing.T) {
+			got := h.get(t, false, "GET", tc.url, tc.header)
+			if tc.status != 0 {
+				if got.status != tc.status {
+					t.Errorf("got %d, want %d\n%s", got.status, tc.status, got.body)
+				}
+				return
+			}
+			if path := strings.Fields(got.body)[1]; tc.path != "" && path != tc.path {
+				t.Errorf("path %q, want %q", path, tc.path)
+			}
+			if host := got.field("Host"); tc.host != "" && host[0] != tc.host {
+				t.Errorf("host %q, want %q", host, tc.host)
+			}
+			want := []string{tc.fwd}
+			if tc.fwd == "-" {
+				want = nil
+			}
+			if tc.fwd == "" {
+				return
+			}
+			if diff := cmp.Diff(want, got.field("X-Forwarded-Host")); diff != "" {
+				t.Errorf("X-Forwarded-Host (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestHeadersOfRoutes(t *testing.T) {
+	t.Parallel()
+	app := upstream(t, "app")
+	c := load(t, base+fmt.Sprintf(`
+set_response_headers: {X-Frame-Options: DENY, X-Percent: "100%%"}
+routes:
+- from: https://set.example.com
+  to: http://%[1]s
+  allow_any_authenticated_user: true
+  set_request_headers: {X-Plain: "50%% off", X-Both: set, X-Token: "${pomerium.jwt}"}
+  remove_request_headers: [X-Gone, X-Both, Accept]
+  set_response_headers: {X-Route: yes, X-Frame-Options: SAMEORIGIN}
+- from: https://off.example.com
+  to: http://%[1]s
+  allow_any_authenticated_user: true
+  set_response_headers: {disable: "true"}
+- from: https://rewrite.example.com
+  to: http://%[1]s
+  allow_any_authenticated_user: true
+  rewrite_response_headers:
+  - {header: Location, prefix: "http://inside/", value: "https://rewrite.example.com/"}
+- {from: https://say.example.com, response: {status: 418, body: "100%% %%REQ(:PATH)%% tea"}, allow_any_authenticated_user: true}
+- {from: https://go.example.com, redirect: {host_redirect: else.example, path_redirect: /there, response_code: 307, strip_query: true}, allow_any_authenticated_user: true}
+- {from: https://go2.example.com, prefix: /old, redirect: {scheme_redirect: http, port_redirect: 8080, prefix_rewrite: /new}, allow_any_authenticated_user: true}
+`, app))
+	h := open(t, inputOf(c, newAuthority(t).issue(t, "*.example.com")))
+	both(t, func(t *testing.T, h2 bool) {
+		got := h.get(t, h2, "GET", "https://set.example.com/", http.Header{
+			"X-Gone": {"1"}, "X-Both": {"client"}, "X-Token": {"client"}, "X-Plain": {"client"},
+		})
+		for name, want := range map[string][]string{
+			"X-Plain": {"50% off"}, "X-Both": {"set"}, "X-Gone": nil, "Accept": nil, "X-Token": {"client"},
+		} {
+			if diff := cmp.Diff(want, got.field(name)); diff != "" {
+				t.Errorf("%s upstream (-want +got):\n%s", name, diff)
+			}
+		}
+		for name, want := range map[string]string{
+			"X-Route": "yes", "X-Frame-Options": "SAMEORIGIN", "X-Percent": "100%", "Server": "cardea",
+		} {
+			if got := got.header.Get(name); got != want {
+				t.Errorf("%s in the answer: %q, want %q", name, got, want)
+			}
+		}
+		if got := h.get(t, h2, "GET", "https://off.example.com/", nil); got.header["X-Frame-Options"] != nil || got.header["X-Percent"] != nil {
+			t.Errorf("headers that are switched off: %v", got.header)
+		}
+		if got := h.get(t, h2, "GET", "https://off.example.com/.pomerium/", nil); got.header.Get("X-Frame-Options") != "DENY" {
+			t.Errorf("headers of our pages: %v", got.header)
+		}
+		for sent, want := range map[string]string{
+			"http://inside/a": "https://rewrite.example.com/a", "http://other/a": "http://other/a", "/http://inside/": "/http://inside/",
+		} {
+			got := h.get(t, h2, "GET", "https://rewrite.example.com/", http.Header{"X-Want-Location": {sent}})
+			if got := got.header.Get("Location"); got != want {
+				t.Errorf("Location %q, want %q", got, want)
+			}
+		}
+		got = h.get(t, h2, "GET", "https://say.example.com/x", nil)
+		if got.status != 418 || got.body != "100% %REQ(:PATH)% tea" || got.header.Get("X-Frame-Options") != "DENY" {
+			t.Errorf("got %d %q %v", got.status, got.body, got.header)
+		}
+		for url, want := range map[string]string{
+			"https://go.example.com/x?y":       "307 https://else.example/there",
+			"https://go2.example.com/old/x?y=": "301 http://go2.example.com:8080/new/x?y=",
+		} {
+			h.questions()
+			got := h.get(t, h2, "GET", url, nil)
+			if got := fmt.Sprint(got.status, " ", got.header.Get("Location")); got != want {
+				t.Errorf("%s: got %s, want %s", url, got, want)
+			}
+			if len(h.questions()) != 1 {
+				t.Errorf("%s: the policy was not asked", url)
+			}
+		}
+	})
+}
