@@ -50,6 +50,9 @@ func (r *resolver) resolve(n *yaml.Node, key string, depth int) (*yaml.Node, ext
 		}
 		n = n.Alias
 	}
+	if n.Kind == yaml.ScalarNode && (n.Tag == "!!str" || n.Tag == "!!int" || n.Tag == "!!bool") {
+		return n, extent{nodes: 1} // most of a document: nothing to do or to remember
+	}
 	if r.open[n] {
 		return r.drop(n, key, "anchor that holds itself", "a plain value")
 	}
