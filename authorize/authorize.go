@@ -158,7 +158,7 @@ func (s *Server) check(ctx context.Context, e *auditEntry, in *authv3.CheckReque
 		e.verdict = verdict{outcome: outcomeMalformed, reason: reasonMalformed}
 	case r.internal:
 		if needsSession(r.path) && r.hostname != g.signInName {
-			e.identity = s.identify(ctx, g, r, "")
+			e.identity = s.identify(ctx, g, r, nil)
 		}
 		e.verdict = decideInternal(g, r, e.identity)
 		if e.verdict.outcome == outcomeAllow {
@@ -167,7 +167,7 @@ func (s *Server) check(ctx context.Context, e *auditEntry, in *authv3.CheckReque
 	case rt == nil:
 		e.verdict = verdict{outcome: outcomeNotFound, reason: reasonRouteNotFound}
 	default:
-		e.identity = s.identify(ctx, g, r, rt.provider)
+		e.identity = s.identify(ctx, g, r, rt)
 		if rt.needsCert {
 			cert = rt.certs.judge(r.leaf, r.chain)
 		}

@@ -200,7 +200,8 @@ func TestTicketPlantedBySiblingHostIsPassedOver(t *testing.T) {
 
 func TestHostsUnderCookieDomainShareTickets(t *testing.T) {
 	h := newHouse(t, map[string]string{"app": ruleAlice}, func(c *config.Config) { c.CookieDomain = ".corp.example" })
-	cookie := h.cookie("s-alice", "corp.example")
+	// The hosts share the binder too, which therefore has another prefix.
+	cookie := strings.Replace(h.cookie("s-alice", "corp.example"), "__Host-", "__Secure-", 1)
 	for host, want := range map[string]bool{
 		"app.corp.example": true, "APP.corp.example:8443": true, "corp.example": true,
 		"app.example": false, "evilcorp.example": false, "corp.example.evil": false,
@@ -238,5 +239,33 @@ func TestRevocationIsInForceAtOnce(t *testing.T) {
 	})
 	if got := h.ask(q); got.allowed || got.status != 403 {
 		t.Errorf("without the group: allowed %v with %d, want 403", got.allowed, got.status)
+	}
+}
+
+func TestScopeIsThatOfTheOtherRooms(t *testing.T) {
+	for _, domain := range []string{"", "corp.example", ".Corp.example"} {
+		for _, host := range []string{"app.corp.example", "APP.corp.example:443", "corp.example.", "app.example", "[::1]:443", "192.0.2.1:1"} {
+			g := &generation{cookieName: "_pomerium", binderName: ticket.BinderName("_pomerium"), cookieDomain: domain}
+			got, want := g.scopeOf(&request{host: host}, nil), ticket.ScopeOf("_pomerium", domain, ticket.HostName(host))
+			if got != want {
+				t.Errorf("under %q, %q has %+v, elsewhere %+v", domain, host, got, want)
+			}
+		}
+	}
+}
+
+func TestTunnelTakesTheHandlesOfItsOwnHost(t *testing.T) {
+	h := newHouse(t, map[string]string{"tcp": ruleAlice}, func(c *config.Config) {
+		c.Routes[0].From = config.From{Scheme: "tcp+https", Host: "gate.example", Target: "db.internal:5432"}
+	})
+	ask := func(host string) bool {
+		return h.ask(question{route: "tcp", method: "CONNECT", host: "db.internal:5432", headers: map[string]string{
+			"authorization": "Pomerium " + h.handle("s-alice", host), "sec-fetch-mode": "", "sec-fetch-dest": ""}}).allowed
+	}
+	if !ask("gate.example") {
+		t.Error("a handle of the route's host is refused")
+	}
+	if ask("db.internal") || ask("other.example") {
+		t.Error("a handle of another host is taken")
 	}
 }

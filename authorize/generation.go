@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -25,12 +24,11 @@ type State struct {
 
 // A generation is a State made ready. It never changes.
 type generation struct {
-	number     uint64
-	routes     map[string]*route
-	minter     *assertion.Minter
-	cookieName string
-	binderName string
-	// cookieDomain is cookie_domain in lower case, without dots at its ends.
+	number       uint64
+	routes       map[string]*route
+	minter       *assertion.Minter
+	cookieName   string
+	binderName   string
 	cookieDomain string
 	signIn       *url.URL // nil: there is no sign-in host
 	signInName   string   // its host name, lower case, without port
@@ -52,8 +50,9 @@ type route struct {
 	name         string
 	digest       string
 	program      *policy.Program
-	provider     string // whose sessions it takes
-	hosts        []string
+	provider     string   // whose sessions it takes
+	hosts        []string // further ones to sign in to at the same time
+	tunnel       string   // the host of a route for CONNECT; "" for other routes
 	certs        *certVerifier
 	readsSession bool
 	readsHeaders bool
@@ -78,7 +77,7 @@ func newGeneration(st State, now func() time.Time) (*generation, error) {
 	g := &generation{
 		number: c.Generation, routes: make(map[string]*route, len(c.Routes)), minter: st.Minter,
 		cookieName: c.CookieName, binderName: ticket.BinderName(c.CookieName),
-		cookieDomain: strings.ToLower(strings.Trim(c.CookieDomain, ".")),
+		cookieDomain: c.CookieDomain,
 		idle:         c.SessionIdleTimeout, claimHeaders: sortClaimHeaders(c.JWTClaimsHeaders),
 		logFields: parseLogFields(c.AuthorizeLogFields), logged: logsDecisions(c.LogLevel),
 		provider: config.ProviderID(c, nil), providers: make(map[string]string),
@@ -129,6 +128,9 @@ func newRoute(c *config.Config, r *config.Route, p *policy.Program, verifiers ma
 		passIdentity: c.PassIdentity(r), issuer: r.JWTIssuerFormat,
 		setHeaders: parseSetHeaders(r.SetRequestHeaders),
 		routingKey: slices.Contains([]config.LoadBalancingPolicy{config.LBMaglev, config.LBRingHash}, r.LoadBalancingPolicy),
+	}
+	if r.IsTCP() {
+		rt.tunnel = r.From.Host
 	}
 	if rt.issuer == "" {
 		rt.issuer = c.JWTIssuerFormat

@@ -25,11 +25,15 @@ type setHeader struct {
 	value template
 }
 
-// parseSetHeaders returns the headers in the order of their names, so that the
-// same configuration makes the same answers.
+// parseSetHeaders returns the headers that hold a reference, in the order of
+// their names, so that the same configuration makes the same answers. A value
+// without a dollar sign is the same for everybody: Envoy sets it by itself.
 func parseSetHeaders(headers map[string]string) []setHeader {
 	var set []setHeader
 	for name, value := range headers {
+		if !strings.Contains(value, "$") {
+			continue
+		}
 		set = append(set, setHeader{strings.ToLower(name), parseTemplate(value)})
 	}
 	slices.SortFunc(set, func(a, b setHeader) int { return strings.Compare(a.name, b.name) })

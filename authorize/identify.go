@@ -64,9 +64,9 @@ const (
 // A ticketKey is a ticket as presented, and the host it was presented to.
 type ticketKey struct{ value, host string }
 
-// identify finds out who asks. provider is whose sessions the route takes; ""
-// takes those of any provider (our own paths, which serve them all).
-func (s *Server) identify(ctx context.Context, g *generation, r *request, provider string) identity {
+// identify finds out who asks for rt; nil stands for our own paths, which take
+// the sessions of every provider.
+func (s *Server) identify(ctx context.Context, g *generation, r *request, rt *route) identity {
 	found := ticket.Find(r.carrier(), g.cookieName)
 	var id identity
 	id.token = strings.HasPrefix(strings.ToLower(r.headers["authorization"]), "bearer ")
@@ -78,10 +78,14 @@ func (s *Server) identify(ctx context.Context, g *generation, r *request, provid
 	if len(found) == 0 {
 		return id
 	}
-	r.readBinder(g.binderName)
-	host := g.ticketHost(r.hostname)
+	scope := g.scopeOf(r, rt)
+	r.readBinder(scope.Binder)
+	provider := ""
+	if rt != nil {
+		provider = rt.provider
+	}
 	for _, c := range found {
-		t, ok := s.openTicket(c.Value, host)
+		t, ok := s.openTicket(c.Value, scope.Host)
 		if !ok || !t.Presented(c.Source, r.binder, r.browser) {
 			continue
 		}
@@ -182,12 +186,17 @@ func (s *Server) meet(ctx context.Context, session *databroker.Session) (standin
 	return known, p, nil
 }
 
-// ticketHost returns the host that a ticket presented to hostname must have
-// been issued for: hosts under cookie_domain share theirs.
-func (g *generation) ticketHost(hostname string) string {
-	d := g.cookieDomain
-	if d != "" && (hostname == d || strings.HasSuffix(hostname, "."+d)) {
-		return d
+// scopeOf says what host a ticket for r must have been issued for, and which
+// binder goes with it. It is ticket.ScopeOf, without its cost where hosts share
+// nothing. A tunnel's CONNECT names where it leads, which need not be where one
+// signed in: its tickets are those of the route's own host.
+func (g *generation) scopeOf(r *request, rt *route) ticket.Scope {
+	host := ticket.HostName(r.host)
+	if rt != nil && rt.tunnel != "" {
+		host = rt.tunnel
 	}
-	return hostname
+	if g.cookieDomain == "" {
+		return ticket.Scope{Host: host, Binder: g.binderName}
+	}
+	return ticket.ScopeOf(g.cookieName, g.cookieDomain, host)
 }

@@ -20,9 +20,9 @@ import (
 // own local replies, which it would put its own words on.
 const headerIntercepted = "x-pomerium-intercepted-response"
 
-// binderAge is how long a browser keeps the binder cookie: longer than any
-// session, or a ticket would outlive it and be void.
-const binderAge = "31536000" // seconds; one year
+// binderAge is how long a browser keeps the binder cookie, in seconds: longer
+// than any session, or a ticket would outlive it and be void.
+const binderAge = 365 * 24 * 3600
 
 // maxRedirect bounds the address to come back to, in bytes as they stand in a
 // query. It travels in several URLs, once more inside the state that goes to
@@ -72,13 +72,17 @@ func deniedWith(code codes.Code, httpStatus int, headers []*corev3.HeaderValueOp
 // redirect sends the browser to the sign-in host, bound to it by the binder
 // cookie, which it gets here when it has none.
 func (s *Server) redirect(g *generation, rt *route, r *request) *authv3.CheckResponse {
-	r.readBinder(g.binderName)
-	headers := make([]*corev3.HeaderValueOption, 0, 5)
+	scope := g.scopeOf(r, rt)
+	r.readBinder(scope.Binder)
+	headers := make([]*corev3.HeaderValueOption, 0, 6)
 	binder := r.binder
 	if binder == "" {
 		binder = ticket.NewBinder()
-		headers = append(headers, overwrite("set-cookie", g.binderName+"="+binder+
-			"; Path=/; Max-Age="+binderAge+"; Secure; HttpOnly; SameSite=Lax"))
+		cookie := http.Cookie{
+			Name: scope.Binder, Value: binder, Domain: scope.Domain, Path: "/", MaxAge: binderAge,
+			Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		}
+		headers = append(headers, overwrite("set-cookie", cookie.String()))
 	}
 	in := handoff.SignIn{
 		RedirectURI: r.comeBack(),
@@ -92,7 +96,7 @@ func (s *Server) redirect(g *generation, rt *route, r *request) *authv3.CheckRes
 	headers = append(headers,
 		overwrite("location", s.handoff.SignInURL(g.signIn, in)),
 		overwrite("cache-control", "no-store"),
-		overwrite("referrer-policy", "same-origin"),
+		overwrite("referrer-policy", "no-referrer"),
 		overwrite("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
 	return deniedWith(codes.Unauthenticated, http.StatusFound, headers, "")
 }

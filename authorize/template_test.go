@@ -11,7 +11,7 @@ func TestSetRequestHeaders(t *testing.T) {
 	root := newAuthority(t, "root")
 	leaf := root.leaf(nil)
 	for _, tc := range []struct{ name, value, want string }{
-		{"plain text", "plain", "plain"},
+		{"plain text is Envoy's to set", "plain", ""},
 		{"the access token", "Bearer ${pomerium.access_token}", "Bearer the-access-token"},
 		{"the id token, without braces", "$pomerium.id_token!", "the-id-token!"},
 		{"two in a row", "$pomerium.id_token$pomerium.access_token", "the-id-tokenthe-access-token"},
@@ -67,10 +67,10 @@ func TestSetRequestHeadersWithAssertionAndCertificate(t *testing.T) {
 
 func TestSetRequestHeadersForNobody(t *testing.T) {
 	h := newHouse(t, map[string]string{"open": rulePublic}, func(c *config.Config) {
-		c.Routes[0].SetRequestHeaders = map[string]string{"X-A": "a${pomerium.jwt}${pomerium.access_token}", "X-B": "plain"}
+		c.Routes[0].SetRequestHeaders = map[string]string{"X-A": "a${pomerium.jwt}${pomerium.access_token}", "X-B": "$$b"}
 	})
 	got := h.allowed(question{route: "open"})
-	if got.headers["x-a"] != "a" || got.headers["x-b"] != "plain" {
+	if got.headers["x-a"] != "a" || got.headers["x-b"] != "$b" {
 		t.Errorf("set %v", got.headers)
 	}
 }
