@@ -56,6 +56,8 @@ func TestSessionsAreComparedAndSwapped(t *testing.T) {
 	// The refresh that was under way must not bring it back.
 	renewed.AccessToken = databroker.NewSecret("renewed again")
 	wantErr(t, "PutSession after DeleteSession", c.PutSession(ctx, renewed), databroker.ErrConflict)
+	renewed.Version = 3 // that of the tombstone
+	wantErr(t, "PutSession over the tombstone", c.PutSession(ctx, renewed), databroker.ErrConflict)
 	if err := c.DeleteSession(ctx, "s1"); err != nil {
 		t.Errorf("second DeleteSession = %v", err)
 	}
@@ -193,13 +195,13 @@ func TestRecordsExpireAtTheirTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, ctx := startBroker(t, nil).client, t.Context()
 		put := func(expected uint64) error {
-			_, err := c.Put(ctx, databroker.Write{Type: "x", ID: "1", Expected: expected, ExpiresAt: time.Now().Add(time.Minute)})
+			_, err := c.Put(ctx, databroker.Write{Type: "x", ID: "1", Expected: expected, ExpiresAt: time.Now().Add(50 * time.Second)})
 			return err
 		}
 		if err := put(0); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute - time.Millisecond)
+		time.Sleep(50*time.Second - time.Millisecond) // before the sweep, which comes every minute
 		if _, err := c.Get(ctx, "x", "1"); err != nil {
 			t.Errorf("Get before the end = %v", err)
 		}

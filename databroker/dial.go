@@ -18,7 +18,7 @@ func DialOptions() []grpc.DialOption {
 			Backoff: backoff.Config{
 				BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second,
 			},
-			MinConnectTimeout: 2 * time.Second,
+			MinConnectTimeout: 5 * time.Second,
 		}),
 		// A server that is not told otherwise takes a ping every five minutes at
 		// most; a lost watch is noticed by its silence long before.

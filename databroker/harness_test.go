@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ var testSecret = []byte("0123456789abcdef0123456789abcdef")
 
 // A broker is a real server on a real store, reached over gRPC in memory.
 type broker struct {
-	t       *testing.T
+	t       testing.TB
 	store   databroker.Store
 	server  *databroker.Server
 	network *network
@@ -30,7 +31,7 @@ type broker struct {
 }
 
 // startBroker serves store, nil standing for a fresh one in memory.
-func startBroker(t *testing.T, store databroker.Store) *broker {
+func startBroker(t testing.TB, store databroker.Store) *broker {
 	t.Helper()
 	if store == nil {
 		store = databroker.NewMemoryStore(databroker.MemoryOptions{})
@@ -69,6 +70,20 @@ func (b *broker) start() {
 // newClient returns a client on a connection of its own.
 func (b *broker) newClient() *databroker.Client {
 	b.t.Helper()
+	return b.clientOn(b.dial())
+}
+
+func (b *broker) clientOn(conn grpc.ClientConnInterface) *databroker.Client {
+	b.t.Helper()
+	client, err := databroker.NewClient(databroker.ClientOptions{Conn: conn, Secret: testSecret})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return client
+}
+
+func (b *broker) dial() *grpc.ClientConn {
+	b.t.Helper()
 	options := append(databroker.DialOptions(),
 		grpc.WithContextDialer(b.network.dial),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -77,11 +92,38 @@ func (b *broker) newClient() *databroker.Client {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { _ = conn.Close() })
-	client, err := databroker.NewClient(databroker.ClientOptions{Conn: conn, Secret: testSecret})
-	if err != nil {
-		b.t.Fatal(err)
+	return conn
+}
+
+// A feedless connection answers calls, while its streams can fall silent, or
+// bring only so many messages.
+type feedless struct {
+	*grpc.ClientConn
+	silent atomic.Bool
+	brings atomic.Int64 // messages; 0 is no limit
+}
+
+func (c *feedless) NewStream(ctx context.Context, d *grpc.StreamDesc, method string, o ...grpc.CallOption) (grpc.ClientStream, error) {
+	s, err := c.ClientConn.NewStream(ctx, d, method, o...)
+	return feedlessStream{s, c}, err
+}
+
+type feedlessStream struct {
+	grpc.ClientStream
+	conn *feedless
+}
+
+func (s feedlessStream) RecvMsg(m any) error {
+	for {
+		err := s.ClientStream.RecvMsg(m)
+		if err == nil && s.conn.brings.Load() > 0 && s.conn.brings.Add(-1) == 0 {
+			<-s.Context().Done()
+			return s.Context().Err()
+		}
+		if err != nil || !s.conn.silent.Load() {
+			return err
+		}
 	}
-	return client
 }
 
 // runView returns a running view with a connection of its own.

@@ -131,7 +131,8 @@ func TestASessionEndsAtItsTimeInAView(t *testing.T) {
 // session must not decide by the groups of before.
 func TestASessionNeverMeetsItsUserOfBefore(t *testing.T) {
 	bubble(t, func(t *testing.T, b *broker) {
-		v := b.runView(databroker.ViewOptions{})
+		conn := &feedless{ClientConn: b.dial()}
+		v := b.runView(databroker.ViewOptions{Client: b.clientOn(conn)})
 		settle(t, v)
 		u := &databroker.User{Key: "idp/sub-s1", Groups: []string{"admins"}}
 		if err := b.client.PutUser(t.Context(), u); err != nil {
@@ -140,42 +141,77 @@ func TestASessionNeverMeetsItsUserOfBefore(t *testing.T) {
 		if _, err := v.User(t.Context(), u.Key); err != nil {
 			t.Fatal(err)
 		}
-		for n := range 20 {
-			synctest.Wait()
-			time.Sleep(time.Second)
-			u.Groups = []string{name(n)}
-			if err := b.client.PutUser(t.Context(), u); err != nil {
+		time.Sleep(time.Second)
+		synctest.Wait()
+		conn.silent.Store(true) // the feed is slow: for now it brings nothing
+		u.Groups = nil
+		if err := b.client.PutUser(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		putSession(t, b.client, session("s1"))
+		synctest.Wait()
+		got, err := v.User(t.Context(), look(t, v, "s1", 1).UserKey())
+		if err != nil || len(got.Groups) != 0 {
+			t.Errorf("groups %v, %v: those of before the sign-in", got.Groups, err)
+		}
+		if !v.Live() {
+			t.Error("the test proves nothing: the view heard that the feed is lost")
+		}
+	})
+}
+
+func TestARevocationIsSeenWithinASecondThoughTheFeedIsSilent(t *testing.T) {
+	bubble(t, func(t *testing.T, b *broker) {
+		conn := &feedless{ClientConn: b.dial()}
+		v := b.runView(databroker.ViewOptions{Client: b.clientOn(conn)})
+		settle(t, v)
+		putSession(t, b.client, session("s1"))
+		look(t, v, "s1", 1)
+		for _, after := range []time.Duration{0, 100 * time.Millisecond, 500 * time.Millisecond, 700 * time.Millisecond} {
+			s := look(t, v, "s1", 1)
+			conn.silent.Store(true)
+			time.Sleep(after)
+			look(t, v, "s1", 1)
+			if err := b.client.DeleteSession(t.Context(), "s1"); err != nil {
 				t.Fatal(err)
 			}
-			s := session("s1")
-			s.Version = uint64(n)
-			putSession(t, b.client, s)
-			got, err := v.User(t.Context(), look(t, v, "s1", uint64(n)+1).UserKey())
-			if err != nil || got.Groups[0] != name(n) {
-				t.Fatalf("round %d: groups %v, %v", n, got.Groups, err)
+			time.Sleep(time.Second)
+			_, err := v.Session(t.Context(), "s1", 1)
+			wantErr(t, "a session a second after it was revoked", err, databroker.ErrNotFound)
+			conn.silent.Store(false)
+			settle(t, v)
+			anew := session("s1")
+			putSession(t, b.client, anew)
+			if got := look(t, v, "s1", anew.Version); got == s {
+				t.Error("another version has the same pointer")
 			}
 		}
 	})
 }
 
-func TestARevocationIsSeenWithinASecondWhenTheFeedFallsSilent(t *testing.T) {
+func TestASilentBrokerHoldsUpNobodyWhoIsKnown(t *testing.T) {
 	bubble(t, func(t *testing.T, b *broker) {
 		v := b.runView(databroker.ViewOptions{})
 		settle(t, v)
 		putSession(t, b.client, session("s1"))
 		look(t, v, "s1", 1)
 		b.network.hush() // connections stand, nothing comes through
-		operator := startBroker(t, b.store)
-		if err := operator.client.DeleteSession(t.Context(), "s1"); err != nil {
-			t.Fatal(err)
+		defer b.network.heal()
+		time.Sleep(10 * time.Second)
+		for range 20 {
+			begun := time.Now()
+			look(t, v, "s1", 1)
+			if took := time.Since(begun); took > 300*time.Millisecond {
+				t.Errorf("a known session took %v", took)
+			}
+			time.Sleep(100 * time.Millisecond)
 		}
-		// A broker that is silent altogether is away: known sessions hold.
-		time.Sleep(time.Second)
-		look(t, v, "s1", 1)
-		b.network.heal()
-		time.Sleep(time.Second)
-		_, err := v.Session(t.Context(), "s1", 1)
-		wantErr(t, "a revoked session a second after the silence", err, databroker.ErrNotFound)
+		begun := time.Now()
+		_, err := v.Session(t.Context(), "s2", 1)
+		wantErr(t, "an unknown session", err, databroker.ErrStale)
+		if took := time.Since(begun); took > 3*time.Second {
+			t.Errorf("an unknown session took %v to be refused", took)
+		}
 	})
 }
 
@@ -256,6 +292,35 @@ func TestWhatChangedWhileTheFeedWasLostIsSeenAfter(t *testing.T) {
 			wantErr(t, "a session deleted meanwhile", err, databroker.ErrNotFound)
 		}
 		look(t, v, name(4), 1)
+	})
+}
+
+func TestAFeedThatCatchesUpVouchesForNothingYet(t *testing.T) {
+	bubble(t, func(t *testing.T, b *broker) {
+		conn := &feedless{ClientConn: b.dial()}
+		v := b.runView(databroker.ViewOptions{Client: b.clientOn(conn)})
+		settle(t, v)
+		for n := range 3 {
+			putSession(t, b.client, session(name(n)))
+			look(t, v, name(n), 1)
+		}
+		b.network.cut()
+		time.Sleep(10 * time.Second)
+		operator := startBroker(t, b.store)
+		for n := range 3 {
+			if err := operator.client.DeleteSession(t.Context(), name(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conn.brings.Store(3) // where it starts, the first deletion, and no more
+		b.network.heal()
+		for conn.brings.Load() != 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		synctest.Wait()
+		if v.Live() {
+			t.Error("the view trusts a feed that has not told yet what was missed")
+		}
 	})
 }
 
