@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/mail"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -55,9 +56,18 @@ func (l *loading) checkIdentityProvider() {
 	if c.IDPClientID == "" && !l.bad["idp_client_id"] {
 		l.refuse("idp_client_id", "missing", "the client id that the provider gave")
 	}
+	if u := c.IDPProviderURL; !u.IsZero() && u.Scheme == "http" && !loopback(u.Hostname()) {
+		l.warn("idp_provider_url", "plain http, so whoever is on the way can sign in as anybody")
+	}
 	if needsURL && c.IDPProviderURL.IsZero() && !l.bad["idp_provider_url"] {
 		l.refuse("idp_provider_url", "missing", "the provider's issuer URL")
 	}
+}
+
+// loopback reports whether host is this machine.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 // bearerFormat takes the one format there is, in each way it is written.

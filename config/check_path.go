@@ -20,6 +20,12 @@ func (l *loading) checkPath(r *Route, key string) {
 			l.warn(key, "never reached, since these paths are Cardea's own on every host")
 		}
 	}
+	for name, p := range map[string]string{"prefix": r.Prefix, "path": r.Path} {
+		dots := l.c.NormalizePath && strings.Contains(p+"/", "/../") || l.c.NormalizePath && strings.Contains(p+"/", "/./")
+		if dots || l.c.MergeSlashes && strings.Contains(p, "//") {
+			l.warn(key+"."+name, "never reached, since paths are brought into one form first")
+		}
+	}
 	given := 0
 	for _, p := range []string{r.Regex, r.Path, r.Prefix} {
 		if p != "" {

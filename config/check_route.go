@@ -63,13 +63,19 @@ func (l *loading) place(i int) string {
 
 // checkDestination demands that a route leads somewhere.
 func (l *loading) checkDestination(r *Route, key string) {
-	for _, k := range []string{"to", "redirect", "response", "verify"} {
+	given := 0
+	for _, k := range []string{"redirect", "response", "to", "verify"} {
 		if l.has(key+"."+k) && (k != "verify" || r.Verify || l.bad[key+".verify"]) {
-			l.checkRedirect(r, key)
-			return
+			given++
 		}
 	}
-	l.refuse(key, "leads nowhere", "to, redirect, response or verify")
+	l.checkRedirect(r, key)
+	switch {
+	case given == 0:
+		l.refuse(key, "leads nowhere", "to, redirect, response or verify")
+	case given > 1:
+		l.warn(key, "of redirect, response, to and verify only the first given counts, in this order")
+	}
 }
 
 func (l *loading) checkRedirect(r *Route, key string) {

@@ -121,7 +121,9 @@ func TestResponseHeaders(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	c := mustLoad(t, `idp_provider: local
+	c := mustLoad(t, `idp_provider: okta
+idp_client_id: a
+idp_provider_url: http://idp.example
 access_log_fields: [path, refferer]
 routes:
 - {from: https://a.localhost, verify: true, prefix: /x, path: /y, allow_any_authenticated_user: true}
@@ -133,6 +135,7 @@ routes:
   allowed_idp_claims: {a: b}
   set_request_headers:
     A: $$ ${pomerium.jwt} ${pomerium.jwtt} ${pomerium.request.headers["X"]}
+- {from: https://d.localhost, to: "http://b", verify: true, prefix: /a//b, allowed_users: [a]}
 `)
 	var got []string
 	for _, w := range c.Warnings {
@@ -140,14 +143,16 @@ routes:
 		got = append(got, text)
 	}
 	want := []string{
-		": users: empty, so nobody can sign in",
-		`:2: access_log_fields[1]: unknown field (did you mean "referer"?)`,
-		":4: routes[0]: of regex, path and prefix only the first given counts, in this order",
-		":5: routes[1]: never reached, since routes[0] (line 4) takes the same requests",
-		":6: routes[2]: of host_rewrite, host_rewrite_header, host_path_regex_rewrite_pattern and preserve_host_header only the first given counts, in this order",
-		":6: routes[2]: nobody may use this route: it has no policy",
-		":7: routes[3]: never reached, since these paths are Cardea's own on every host",
-		`:12: routes[3].set_request_headers.A: unknown reference, which stands for nothing (did you mean "pomerium.jwt"?)`,
+		":3: idp_provider_url: plain http, so whoever is on the way can sign in as anybody",
+		`:4: access_log_fields[1]: unknown field (did you mean "referer"?)`,
+		":6: routes[0]: of regex, path and prefix only the first given counts, in this order",
+		":7: routes[1]: never reached, since routes[0] (line 6) takes the same requests",
+		":8: routes[2]: of host_rewrite, host_rewrite_header, host_path_regex_rewrite_pattern and preserve_host_header only the first given counts, in this order",
+		":8: routes[2]: nobody may use this route: it has no policy",
+		":9: routes[3]: never reached, since these paths are Cardea's own on every host",
+		`:14: routes[3].set_request_headers.A: unknown reference, which stands for nothing (did you mean "pomerium.jwt"?)`,
+		":15: routes[4]: of redirect, response, to and verify only the first given counts, in this order",
+		":15: routes[4].prefix: never reached, since paths are brought into one form first",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)

@@ -94,7 +94,7 @@ func (l *loading) defaultSignInHost() {
 		return
 	}
 	for _, r := range c.Routes {
-		if r.From.Host != "" && r.From.Host != "localhost" && !strings.HasSuffix(r.From.Host, ".localhost") {
+		if host := r.From.Host; host != "" && host != "localhost" && !strings.HasSuffix(host, ".localhost") {
 			return
 		}
 	}
