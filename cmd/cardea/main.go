@@ -5,10 +5,11 @@
 //	serve.go             one run, from the configuration to the last drained request
 //	house.go             the parts and what connects them
 //	reload.go            the only door for a new configuration
+//	prepare.go           what is made of one before it is in force
 //	secrets.go           the shared secret and the keys derived from it
 //	listeners.go         private sockets, and what serves on them
 //	certificates.go      certificates when the configuration names none
-//	health.go, debug.go, metrics.go   for operators
+//	operators.go, metrics.go   health, profiles, figures
 //	welcome.go           what a person at a terminal is told
 //	validate.go, trust.go, user.go    the other commands
 package main

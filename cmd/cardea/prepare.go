@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -21,14 +22,15 @@ import (
 // again where it would decide the same: it remembers decisions. The compiler
 // shares work among routes that differ only in names.
 func compileAll(ctx context.Context, cfg *config.Config, compiler *policy.Compiler, before map[string]*policy.Program) (map[string]*policy.Program, error) {
-	programs := make([]*policy.Program, len(cfg.Routes))
-	g, ctx := errgroup.WithContext(ctx)
+	programs, errs := make([]*policy.Program, len(cfg.Routes)), make([]error, len(cfg.Routes))
+	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, r := range cfg.Routes {
 		g.Go(func() error {
 			p, err := compiler.Compile(ctx, r.Policy)
 			if err != nil {
-				return fmt.Errorf("line %d: policy of route %s: %w", r.Line, r.From, err)
+				errs[i] = fmt.Errorf("line %d: policy of route %s: %w", r.Line, address(r), err)
+				return nil // all of them are said at once
 			}
 			if old := before[r.ID]; old != nil && old.Digest() == p.Digest() {
 				p = old
@@ -37,7 +39,7 @@ func compileAll(ctx context.Context, cfg *config.Config, compiler *policy.Compil
 			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
+	if err := errors.Join(append(errs, g.Wait())...); err != nil {
 		return nil, err
 	}
 	byID := make(map[string]*policy.Program, len(programs))
@@ -45,6 +47,14 @@ func compileAll(ctx context.Context, cfg *config.Config, compiler *policy.Compil
 		byID[r.ID] = programs[i]
 	}
 	return byID, nil
+}
+
+// address is where r is reached, as it is written in a configuration.
+func address(r *config.Route) string {
+	if r.From.Port == "" {
+		return r.From.Scheme + "://" + r.From.Host
+	}
+	return r.From.Scheme + "://" + r.From.Host + ":" + r.From.Port
 }
 
 // newMinter returns the signer of assertions: with the configured keys, else

@@ -49,8 +49,9 @@ func (r *reloader) apply(ctx context.Context, cfg *config.Config) error {
 	r.turn.Lock()
 	defer r.turn.Unlock()
 	err := r.swap(ctx, cfg)
-	r.good.Store(err == nil)
-	if err == nil {
+	taken := err == nil || errors.Is(err, envoy.ErrUnanswered)
+	r.good.Store(taken)
+	if taken {
 		r.at.Store(time.Now().Unix())
 	}
 	return err
@@ -88,8 +89,10 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := envoy.ProbePorts(newAddresses(now, cfg)); err != nil {
-		return err
+	if now != nil { // before the first one, start has looked
+		if err := envoy.ProbePorts(newAddresses(now, cfg)); err != nil {
+			return err
+		}
 	}
 	// From here on nothing can be refused but by Envoy.
 	if err := h.authenticate.Apply(ctx, signIn); err != nil {
@@ -112,6 +115,9 @@ func newAddresses(before *generation, cfg *config.Config) []string {
 		list := []string{c.Address}
 		if c.HTTPRedirectAddr != "" {
 			list = append(list, c.HTTPRedirectAddr)
+		}
+		if before == nil && c.EnvoyAdminAddress != "" {
+			list = append(list, c.EnvoyAdminAddress) // read once, at the start
 		}
 		return list
 	}
@@ -184,9 +190,20 @@ func (r *reloader) reload(ctx context.Context, from config.Source) {
 		return
 	}
 	before := r.active.Load().config
-	if err := r.apply(ctx, cfg); err != nil {
-		log.Error().Err(err).Uint64("in_force", r.active.Load().config.Generation).Msg("configuration refused")
+	switch err := r.apply(ctx, cfg); {
+	case errors.Is(err, envoy.ErrUnanswered):
+		log.Warn().Err(err).Msg("configuration in force, but for envoy: it has it on offer")
+	case errors.Is(err, envoy.ErrRefused):
+		log.Error().Err(err).Msg("configuration refused by envoy: it goes on with the one before, under the new policies")
 		return
+	case err != nil:
+		log.Error().Err(err).Uint64("in_force", before.Generation).Msg("configuration refused")
+		return
+	}
+	if before.ProxyLogLevel != cfg.ProxyLogLevel {
+		if err := r.house.envoy.SetLogLevel(ctx, string(cfg.ProxyLogLevel)); err != nil {
+			log.Warn().Err(err).Msg("envoy keeps its log level")
+		}
 	}
 	for _, key := range needRestart(before, cfg) {
 		log.Warn().Str("key", key).Msg("a change of this key takes effect at the next start")

@@ -65,11 +65,11 @@ func addresses(cfg *config.Config) []string {
 		port = cfg.Address[i:]
 	}
 	for _, r := range cfg.Routes {
-		address := r.From.Scheme + "://" + r.From.Host + port
-		if r.From.Port != "" {
-			address = r.From.Scheme + "://" + r.From.Host + ":" + r.From.Port
+		where := address(r)
+		if r.From.Port == "" {
+			where += port
 		}
-		line := strings.TrimRight(fmt.Sprintf("%-44s %s", address, r.Description), " ")
+		line := strings.TrimRight(fmt.Sprintf("%-44s %s", where, r.Description), " ")
 		if !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
