@@ -11,7 +11,6 @@ import (
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/rs/zerolog"
-	"google.golang.org/grpc/codes"
 
 	"github.com/cardea-proxy/cardea/internal/handoff"
 	"github.com/cardea-proxy/cardea/internal/pages"
@@ -127,7 +126,7 @@ func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (out *authv
 		if fault := recover(); fault != nil {
 			s.log.Error().Str("request_id", r.id).Str("fault", fmt.Sprint(fault)).Bytes("stack", debug.Stack()).Msg("authorize check broke")
 			e.verdict = verdict{reason: reasonPanic}
-			out = deniedWith(codes.Unavailable, 503, nil, "")
+			out = s.refuseBroken(&r)
 		}
 		e.took = s.now().Sub(start)
 		s.audit(&e)

@@ -83,6 +83,13 @@ func TestBrokenPartIsA503(t *testing.T) {
 	if got.allowed || got.status != 503 {
 		t.Errorf("allowed %v with %d, want 503", got.allowed, got.status)
 	}
+	if !strings.Contains(got.body, "request-1") {
+		t.Errorf("no page with the request's id: %q", got.body)
+	}
+	h.pages = nil // and now the page breaks too
+	if again := h.ask(question{route: "app", cookie: h.cookie("s-alice", "app.example")}); again.allowed || again.status != 503 {
+		t.Errorf("without pages: allowed %v with %d, want 503", again.allowed, again.status)
+	}
 	if !strings.Contains(h.log.String(), "authorize check broke") {
 		t.Error("nobody is told")
 	}

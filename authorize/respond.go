@@ -44,8 +44,22 @@ func (s *Server) refuse(g *generation, rt *route, r *request, id identity, v ver
 	problem := pages.Problem{Kind: f.kind, RequestID: r.id, Host: r.hostname}
 	if id.person != nil {
 		problem.Person = id.person.email
+		if f.kind == pages.Denied {
+			problem.Other = pages.SwitchAction("/.pomerium/sign_out")
+		}
 	}
 	return denied(f.code, s.pages.Error(page, problem))
+}
+
+// refuseBroken is refuse after a panic. Should the page be what broke, there is
+// none.
+func (s *Server) refuseBroken(r *request) (out *authv3.CheckResponse) {
+	defer func() {
+		if recover() != nil {
+			out = deniedWith(codes.Unavailable, http.StatusServiceUnavailable, nil, "")
+		}
+	}()
+	return s.refuse(nil, nil, r, identity{}, verdict{reason: reasonPanic})
 }
 
 // denied returns a as Envoy's answer to the client.
