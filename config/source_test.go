@@ -140,3 +140,29 @@ func TestFileSourceFindsAFileThatWasMissing(t *testing.T) {
 	put(t, filepath.Join(dir, "secret"), secretText)
 	expect(t, s, told)
 }
+
+func TestFileSourceRestsWhenToldTo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.yaml")
+	put(t, filepath.Join(dir, "secret"), secretText)
+	put(t, file, minimal)
+	s := NewFileSource(Options{File: file})
+	for _, tc := range []struct {
+		name, prefix string
+		told         bool
+	}{
+		{"a change is told", "runtime_flags: {config_hot_reload: false}\n", true},
+		{"with config_hot_reload off it is not", "cookie_name: a\n", false},
+	} {
+		if _, err := s.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		put(t, file, tc.prefix+minimal)
+		told := false
+		s.look(func() { told = true })
+		if told != tc.told {
+			t.Errorf("%s: told %t", tc.name, told)
+		}
+	}
+}

@@ -9,7 +9,7 @@ import (
 // "" when no known name is near.
 func didYouMean(name string, known []string) string {
 	name = strings.ToLower(name)
-	best, least := "", 1+min(len(name)/3, 3)
+	best, least := "", 1+min(max(len(name)/3, 1), 3)
 	known = slices.Sorted(slices.Values(known)) // map order must not choose among equals
 	for _, k := range known {
 		if d := distance(name, k); d < least {
