@@ -23,6 +23,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -202,9 +203,16 @@ func (s *Store) updateLocked(op string, fn func(tx *bolt.Tx) error) error {
 	return unavailable(op, err)
 }
 
-// passing reports whether the store is as it was before err: the disk is full
-// and may be less full later, or the store has been closed.
+// passing reports whether the store is as it was before err: the disk was too
+// full to grow the file or to write a page, and may be less full later, or the
+// store has been closed. A failed fsync is none of these: it comes as a bare
+// error number, not as an error of a file. bbolt keeps no more of the cause of
+// a failed growth than its text.
 func passing(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) ||
-		errors.Is(err, bolterrors.ErrDatabaseNotOpen)
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) || strings.HasPrefix(err.Error(), "file resize error") {
+		return true
+	}
+	var write *fs.PathError
+	return errors.As(err, &write) && write.Op == "write" &&
+		(errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG))
 }

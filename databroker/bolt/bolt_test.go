@@ -49,6 +49,9 @@ func TestMain(m *testing.M) {
 	if target := os.Getenv(childEnv); target != "" {
 		os.Exit(writeForEver(target))
 	}
+	if target := os.Getenv(fullEnv); target != "" {
+		os.Exit(runFull(target))
+	}
 	code := m.Run()
 	_ = os.RemoveAll(filepath.Join(os.TempDir(), fmt.Sprintf("cardea-bolt-%d", os.Getpid())))
 	os.Exit(code)
