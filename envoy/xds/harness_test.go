@@ -173,6 +173,7 @@ type house struct {
 	address string // of the main listener
 	output  *lockedBuffer
 	ads     *offer
+	control *grpc.Server
 
 	mu     sync.Mutex
 	answer func(*authv3.CheckRequest) *authv3.CheckResponse
@@ -296,6 +297,7 @@ func (h *house) serveControl() {
 	s := grpc.NewServer()
 	discoveryv3.RegisterAggregatedDiscoveryServiceServer(s, server.NewServer(context.Background(), h.ads.cache, h.ads.callbacks()))
 	authv3.RegisterAuthorizationServer(s, h)
+	h.control = s
 	go s.Serve(l)
 	h.t.Cleanup(s.Stop)
 }
@@ -353,10 +355,11 @@ func h2cUpstream(t testing.TB) string {
 // Check implements ext_authz: yes, unless the test says otherwise.
 func (h *house) Check(_ context.Context, in *authv3.CheckRequest) (*authv3.CheckResponse, error) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.asked = append(h.asked, in)
-	if h.answer != nil {
-		if out := h.answer(in); out != nil {
+	answer := h.answer
+	h.mu.Unlock()
+	if answer != nil {
+		if out := answer(in); out != nil {
 			return out, nil
 		}
 	}

@@ -31,8 +31,6 @@ func (b *builder) localReplies() *hcmv3.LocalReplyConfig {
 			HeadersToAdd: b.responseHeaders(nil, corev3.HeaderValueOption_ADD_IF_ABSENT),
 		},
 		{Filter: b.celFilter(finished)},
-		// gRPC has the message in a header and reads no page.
-		{Filter: headerFilter(containing("content-type", "application/grpc"))},
 	}
 	for _, page := range b.ErrorPages {
 		mappers = append(mappers, pageMappers(page)...)
@@ -57,6 +55,8 @@ func pageMappers(page ErrorPage) []*hcmv3.ResponseMapper {
 			HeadersToAdd: replyHeaders(header),
 		})
 	}
+	// Envoy makes the body the message of a gRPC status, so no page there.
+	add(page.Plain, "text/plain; charset=utf-8", nil, headerFilter(containing("content-type", "application/grpc")))
 	add(page.HTML, "text/html; charset=utf-8", page.HTMLHeader, headerFilter(containing("accept", "text/html")))
 	add(page.JSON, "application/problem+json", nil, headerFilter(containing("accept", "json")))
 	add(page.Plain, "text/plain; charset=utf-8", nil)
