@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -318,6 +319,7 @@ func (t *table[T]) remember(s *shard[T], id string, st *state[T]) *state[T] {
 // add makes a slot for id; when there is no room, the first one goes that was
 // not used since the hand came by last.
 func (s *shard[T]) add(id string) *slot[T] {
+	id = strings.Clone(id) // it may be a piece of a header, which must not stay in memory
 	p := &slot[T]{id: id}
 	p.used.Store(true)
 	s.slots[id] = p
