@@ -50,9 +50,6 @@ func (b *builder) upgrades(r *config.Route) []*routev3.RouteAction_UpgradeConfig
 	}
 	var upgrades []*routev3.RouteAction_UpgradeConfig
 	for _, name := range slices.Sorted(maps.Keys(r.Upgrades(b.c))) {
-		if name == "connect" || name == "connect-udp" {
-			continue // a tunnel is a route of its own, never an upgrade
-		}
 		upgrades = append(upgrades, &routev3.RouteAction_UpgradeConfig{
 			UpgradeType: name,
 			Enabled:     wrapperspb.Bool(true),

@@ -165,6 +165,44 @@ func (a *authority509) issue(t testing.TB, names ...string) *config.Certificate 
 	}
 }
 
+// sub signs an authority of its own.
+func (a *authority509) sub(t testing.TB) *authority509 {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := *a.cert
+	template.SerialNumber = big.NewInt(2)
+	template.Subject = pkix.Name{CommonName: "test intermediate"}
+	template.RawSubject, template.AuthorityKeyId, template.SubjectKeyId = nil, nil, nil
+	der, err := x509.CreateCertificate(rand.Reader, &template, a.cert, &key.PublicKey, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &authority509{key, cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
+}
+
+// revoke signs a revocation list, as PEM.
+func (a *authority509) revoke(t testing.TB, serials ...*big.Int) []byte {
+	t.Helper()
+	list := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Hour), NextUpdate: time.Now().Add(time.Hour)}
+	for _, serial := range serials {
+		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{
+			SerialNumber: serial, RevocationTime: time.Now().Add(-time.Minute),
+		})
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, list, a.cert, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})
+}
+
 // A house is a running Envoy with what stands around it: the snapshot on offer,
 // an ext_authz service, our pages and the built-in upstream.
 type house struct {
@@ -336,7 +374,12 @@ func echo(name string) http.Handler {
 // upstream starts an upstream that echoes, and returns its host and port.
 func upstream(t testing.TB, name string) string {
 	t.Helper()
-	s := httptest.NewServer(echo(name))
+	return serve(t, echo(name))
+}
+
+func serve(t testing.TB, handler http.Handler) string {
+	t.Helper()
+	s := httptest.NewServer(handler)
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
 }
