@@ -1,0 +1,58 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// built is the program under test, made once by TestMain and only read after.
+var built string
+
+// TestMain builds the program, without the embedded Envoy, and runs the tests.
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "cardea-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	built = filepath.Join(dir, "cardea")
+	build := exec.Command("go", "build", "-o", built, "github.com/cardea-proxy/cardea/cmd/cardea")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "the program does not build: %v\n%s", err, out)
+		return 1
+	}
+	if _, err := findEnvoy(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer shared.stop()
+	return m.Run()
+}
+
+// findEnvoy returns the Envoy that the program is told to run.
+func findEnvoy() (string, error) {
+	path := os.Getenv("CARDEA_ENVOY")
+	if path == "" {
+		path = filepath.Join(repository(), "build", "envoy", "envoy")
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", errors.New("these tests run the real Envoy: run \"make envoy\" first, or name one in CARDEA_ENVOY")
+	}
+	return path, nil
+}
+
+// repository is the root of the source tree.
+func repository() string {
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		panic(err) // the working directory is gone
+	}
+	return root
+}
