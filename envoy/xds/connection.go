@@ -40,6 +40,13 @@ func (b *builder) networkFilter(m *hcmv3.HttpConnectionManager) *listenerv3.Filt
 func (b *builder) mainManager() *hcmv3.HttpConnectionManager {
 	m := b.manager("ingress")
 	m.EarlyHeaderMutationExtensions = b.earlyMutations()
+	if !b.c.InsecureServer {
+		// Whatever an absolute-form target or an HTTP/2 client writes. Without
+		// TLS here, a trusted proxy in front may have had it.
+		m.SchemeHeaderTransformation = &corev3.SchemeHeaderTransformation{
+			Transformation: &corev3.SchemeHeaderTransformation_SchemeToOverwrite{SchemeToOverwrite: "https"},
+		}
+	}
 	m.HttpFilters = b.httpFilters()
 	m.LocalReplyConfig = b.localReplies()
 	m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
@@ -51,10 +58,6 @@ func (b *builder) mainManager() *hcmv3.HttpConnectionManager {
 
 // manager is what all listeners share: the limits, and who is believed what.
 func (b *builder) manager(prefix string) *hcmv3.HttpConnectionManager {
-	scheme := "https"
-	if b.c.InsecureServer || prefix != "ingress" {
-		scheme = "http"
-	}
 	m := &hcmv3.HttpConnectionManager{
 		StatPrefix:                prefix,
 		CodecType:                 b.codec(),
@@ -72,11 +75,6 @@ func (b *builder) manager(prefix string) *hcmv3.HttpConnectionManager {
 		StreamIdleTimeout:     durationpb.New(b.c.TimeoutIdle),
 		DelayedCloseTimeout:   durationpb.New(delayedClose),
 
-		// The scheme is the listener's, whatever an absolute-form target or an
-		// HTTP/2 client writes.
-		SchemeHeaderTransformation: &corev3.SchemeHeaderTransformation{
-			Transformation: &corev3.SchemeHeaderTransformation_SchemeToOverwrite{SchemeToOverwrite: scheme},
-		},
 		ServerName:                   serverName,
 		ServerHeaderTransformation:   hcmv3.HttpConnectionManager_OVERWRITE,
 		StripTrailingHostDot:         true,
@@ -87,7 +85,7 @@ func (b *builder) manager(prefix string) *hcmv3.HttpConnectionManager {
 		// No client is internal: x-envoy-* headers are believed from nobody,
 		// and the request id is always ours.
 		UseRemoteAddress:             wrapperspb.Bool(true),
-		InternalAddressConfig:        &hcmv3.HttpConnectionManager_InternalAddressConfig{},
+		InternalAddressConfig:        nobodyInternal(),
 		SkipXffAppend:                b.c.SkipXFFAppend,
 		XffNumTrustedHops:            b.c.XFFNumTrustedHops,
 		GenerateRequestId:            wrapperspb.Bool(true),
@@ -100,6 +98,14 @@ func (b *builder) manager(prefix string) *hcmv3.HttpConnectionManager {
 		AccessLog:                b.accessLogs(),
 	}
 	return m
+}
+
+// nobodyInternal names an address that no client has (RFC 919, section 7). An
+// empty list would not do: Envoy then takes private addresses for internal.
+func nobodyInternal() *hcmv3.HttpConnectionManager_InternalAddressConfig {
+	return &hcmv3.HttpConnectionManager_InternalAddressConfig{
+		CidrRanges: []*corev3.CidrRange{{AddressPrefix: "255.255.255.255", PrefixLen: wrapperspb.UInt32(32)}},
+	}
 }
 
 func (b *builder) codec() hcmv3.HttpConnectionManager_CodecType {

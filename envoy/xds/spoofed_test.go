@@ -26,7 +26,7 @@ jwt_claims_headers: {X-Email: email, Remote-User: sub}
 		"X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Uri", "X-Forwarded-Method",
 		"X_Forwarded_Host", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Client-Cert",
 		"Forwarded", "X-Original-Url", "X-Rewrite-Url", "X-Http-Method-Override", "X-Method-Override",
-		"X-Real-Ip", "True-Client-Ip", "X-Envoy-Original-Path", "X-Envoy-Upstream-Rq-Timeout-Ms", "X-Envoy-Internal",
+		"X-Real-Ip", "True-Client-Ip", "X-Envoy-Original-Path", "X-Envoy-Upstream-Rq-Timeout-Ms", "X-Envoy-Internal", "X-Envoy-External-Address",
 		"X-Envoy-Retry-On", "X-Envoy-Decorator-Operation", "X_Envoy_Anything", "X-Cardea-Sni", "X_Cardea_Sni",
 	} {
 		sent[name] = []string{"spoofed", "spoofed again"}
