@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -158,7 +159,7 @@ func (a answer) location(t testing.TB) *url.URL {
 	t.Helper()
 	u, err := a.url.Parse(a.header.Get("Location"))
 	if err != nil || a.header.Get("Location") == "" {
-		t.Fatalf("%s answers %d without a good Location (%v):\n%s", a.url, a.status, err, a.body)
+		t.Fatalf("%s answers %d without a good Location (%v):\n%s", a.url, a.status, err, a.brief())
 	}
 	return u
 }
@@ -192,7 +193,7 @@ func (c *client) setCookie(t testing.TB, address string, cookie *http.Cookie) {
 func (a answer) want(t testing.TB, status int) answer {
 	t.Helper()
 	if a.status != status {
-		t.Fatalf("%s answers %d, want %d:\n%v\n%s", a.url, a.status, status, a.header, a.body)
+		t.Fatalf("%s answers %d, want %d:\n%v\n%s", a.url, a.status, status, a.header, a.brief())
 	}
 	return a
 }
@@ -203,7 +204,7 @@ func (a answer) seen(t testing.TB) received {
 	a.want(t, http.StatusOK)
 	var r received
 	if err := json.Unmarshal([]byte(a.body), &r); err != nil || r.Upstream == "" {
-		t.Fatalf("%s: not the answer of an upstream (%v):\n%s", a.url, err, a.body)
+		t.Fatalf("%s: not the answer of an upstream (%v):\n%s", a.url, err, a.brief())
 	}
 	return r
 }
@@ -211,4 +212,12 @@ func (a answer) seen(t testing.TB) received {
 // signInAsked reports whether an answer leads to the sign-in host.
 func (a answer) signInAsked() bool {
 	return a.status == http.StatusFound && strings.Contains(a.header.Get("Location"), "/.pomerium/sign_in?")
+}
+
+var notText = regexp.MustCompile(`(?s)<style.*?</style>|<script.*?</script>|<svg.*?</svg>|<[^>]*>|\s+`)
+
+// brief is the body as a person reads it, for messages.
+func (a answer) brief() string {
+	text := strings.Join(strings.Fields(notText.ReplaceAllString(a.body, " ")), " ")
+	return text[:min(len(text), 600)]
 }

@@ -67,7 +67,7 @@ func freePort(t testing.TB) string {
 }
 
 // install prepares an installation. In the configuration, $PORT stands for the
-// port of the main listener and $DIR for the installation's folder; address,
+// port of the main listener and $DIR for the installation's folder, $HEALTH for the address of its health pages; address,
 // data_dir and health_check_addr are added to it.
 func install(t testing.TB, configuration string) *instance {
 	t.Helper()
@@ -94,7 +94,7 @@ func launch(t testing.TB, configuration string) *instance {
 
 // complete fills in what install promises.
 func (in *instance) complete(configuration string) string {
-	text := strings.NewReplacer("$PORT", in.port, "$DIR", in.dir).Replace(configuration)
+	text := strings.NewReplacer("$PORT", in.port, "$DIR", in.dir, "$HEALTH", in.health).Replace(configuration)
 	for key, value := range map[string]string{
 		"address": in.address, "data_dir": filepath.Join(in.dir, "data"), "health_check_addr": in.health,
 	} {

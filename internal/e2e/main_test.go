@@ -22,10 +22,8 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	built = filepath.Join(dir, "cardea")
-	build := exec.Command("go", "build", "-o", built, "github.com/cardea-proxy/cardea/cmd/cardea")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "the program does not build: %v\n%s", err, out)
+	if built, err = buildProgram(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	if _, err := findEnvoy(); err != nil {
@@ -34,6 +32,20 @@ func runTests(m *testing.M) int {
 	}
 	defer shared.stop()
 	return m.Run()
+}
+
+// buildProgram builds the program in dir. CARDEA_PROGRAM names one that is tried
+// as it is.
+func buildProgram(dir string) (string, error) {
+	if path := os.Getenv("CARDEA_PROGRAM"); path != "" {
+		return filepath.Abs(path)
+	}
+	path := filepath.Join(dir, "cardea")
+	build := exec.Command("go", "build", "-o", path, "github.com/cardea-proxy/cardea/cmd/cardea")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the program does not build: %w\n%s", err, out)
+	}
+	return path, nil
 }
 
 // findEnvoy returns the Envoy that the program is told to run.

@@ -234,7 +234,7 @@ func TestTunnels(t *testing.T) {
 			from := bufio.NewReader(conn)
 			a := readAnswer(t, from, http.MethodConnect)
 			if a.status != tc.status {
-				t.Fatalf("status %d, want %d: %v %s", a.status, tc.status, a.header, a.body)
+				t.Fatalf("status %d, want %d: %v %s", a.status, tc.status, a.header, a.brief())
 			}
 			if tc.status != http.StatusOK {
 				return

@@ -1,5 +1,4 @@
 package e2e
 
 const routesForAttacks = "  - {from: 'https://any.localhost', to: 'http://$PLAIN', allow_any_authenticated_user: true}\n"
-const routesForCleaning = ""
 const routesForDifferences = ""
