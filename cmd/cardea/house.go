@@ -52,8 +52,8 @@ type house struct {
 
 // newHouse builds every part. What was opened is closed by close, also after an
 // error.
-func newHouse(ctx context.Context, cfg *config.Config, log zerolog.Logger, out io.Writer) (h *house, err error) {
-	h = &house{log: log, out: out, revealed: &revealed{}}
+func newHouse(ctx context.Context, cfg *config.Config, log zerolog.Logger, out io.Writer) (_ *house, err error) {
+	h := &house{log: log, out: out, revealed: &revealed{}} // not the result, which is nil after an error
 	defer func() {
 		if err != nil {
 			h.close()
