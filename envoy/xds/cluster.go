@@ -67,50 +67,71 @@ func (b *builder) routeCluster(r *config.Route) *clusterv3.Cluster {
 	} else {
 		b.endpoints(r, c)
 	}
-	if o := b.upstreamHTTP(r); o != nil {
-		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{httpOptions: b.any(o)}
+	if protocol := b.protocol(r); protocol != tunnelled {
+		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{httpOptions: b.upstreamHTTP(protocol)}
 	}
 	return c
 }
 
-// upstreamHTTP chooses the HTTP for a route's upstreams: what ALPN agrees on
-// over TLS, HTTP/2 for h2c, else HTTP/1.1. Upgrades need HTTP/1.1: few servers
-// know them in HTTP/2. It is nil for a tunnel.
-func (b *builder) upstreamHTTP(r *config.Route) *httpv3.HttpProtocolOptions {
-	encrypted, h2c := len(r.To) > 0, false
+// A protocol is the HTTP spoken with an upstream.
+type protocol string
+
+const (
+	tunnelled protocol = "" // none: bytes go through
+	onlyHTTP1 protocol = "http1"
+	onlyHTTP2 protocol = "http2"
+	byALPN    protocol = "alpn" // what the TLS handshake agrees on
+)
+
+// protocol chooses the HTTP for a route's upstreams. Upgrades need HTTP/1.1:
+// few servers know them in HTTP/2.
+func (b *builder) protocol(r *config.Route) protocol {
+	encrypted := len(r.To) > 0
 	for _, to := range r.To {
-		if to.URL.Scheme == "tcp" {
-			return nil
+		switch to.URL.Scheme {
+		case "tcp":
+			return tunnelled
+		case "h2c":
+			return onlyHTTP2
 		}
 		encrypted = encrypted && to.TLS()
-		h2c = h2c || to.URL.Scheme == "h2c"
 	}
-	o := &httpv3.HttpProtocolOptions{CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
-		MaxHeadersCount:      wrapperspb.UInt32(maxHeaders),
-		MaxResponseHeadersKb: wrapperspb.UInt32(maxHeaderKiB),
-	}}
-	switch {
-	case h2c:
-		o.UpstreamProtocolOptions = explicit(&httpv3.HttpProtocolOptions_ExplicitHttpConfig{
-			ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
-				Http2ProtocolOptions: upstreamHTTP2(),
-			},
-		})
-	case encrypted && !r.IsTCP() && len(r.Upgrades(b.c)) == 0:
-		o.UpstreamProtocolOptions = &httpv3.HttpProtocolOptions_AutoConfig{
-			AutoConfig: &httpv3.HttpProtocolOptions_AutoHttpConfig{
-				HttpProtocolOptions:  &corev3.Http1ProtocolOptions{},
-				Http2ProtocolOptions: upstreamHTTP2(),
-			},
+	if encrypted && !r.IsTCP() && len(r.Upgrades(b.c)) == 0 {
+		return byALPN
+	}
+	return onlyHTTP1
+}
+
+// upstreamHTTP are the settings of a protocol.
+func (b *builder) upstreamHTTP(p protocol) *anypb.Any {
+	return once(b, "upstream "+string(p), func() *anypb.Any {
+		o := &httpv3.HttpProtocolOptions{CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
+			MaxHeadersCount:      wrapperspb.UInt32(maxHeaders),
+			MaxResponseHeadersKb: wrapperspb.UInt32(maxHeaderKiB),
+		}}
+		switch p {
+		case onlyHTTP2:
+			o.UpstreamProtocolOptions = explicit(&httpv3.HttpProtocolOptions_ExplicitHttpConfig{
+				ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
+					Http2ProtocolOptions: upstreamHTTP2(),
+				},
+			})
+		case byALPN:
+			o.UpstreamProtocolOptions = &httpv3.HttpProtocolOptions_AutoConfig{
+				AutoConfig: &httpv3.HttpProtocolOptions_AutoHttpConfig{
+					HttpProtocolOptions:  &corev3.Http1ProtocolOptions{},
+					Http2ProtocolOptions: upstreamHTTP2(),
+				},
+			}
+		default:
+			o.UpstreamProtocolOptions = explicit(&httpv3.HttpProtocolOptions_ExplicitHttpConfig{
+				ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{
+					HttpProtocolOptions: &corev3.Http1ProtocolOptions{},
+				},
+			})
 		}
-	default:
-		o.UpstreamProtocolOptions = explicit(&httpv3.HttpProtocolOptions_ExplicitHttpConfig{
-			ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{
-				HttpProtocolOptions: &corev3.Http1ProtocolOptions{},
-			},
-		})
-	}
-	return o
+		return b.any(o)
+	})
 }
 
 func explicit(c *httpv3.HttpProtocolOptions_ExplicitHttpConfig) *httpv3.HttpProtocolOptions_ExplicitHttpConfig_ {

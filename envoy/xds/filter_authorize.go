@@ -67,5 +67,7 @@ func (b *builder) contextExtensions(m map[string]string) *anypb.Any {
 // unchecked is for answers that Envoy makes itself and that open nothing: an
 // unknown host, a wrong path.
 func (b *builder) unchecked() *anypb.Any {
-	return b.any(&authzv3.ExtAuthzPerRoute{Override: &authzv3.ExtAuthzPerRoute_Disabled{Disabled: true}})
+	return once(b, "unchecked", func() *anypb.Any {
+		return b.any(&authzv3.ExtAuthzPerRoute{Override: &authzv3.ExtAuthzPerRoute_Disabled{Disabled: true}})
+	})
 }

@@ -462,8 +462,6 @@ type offer struct {
 
 	mu      sync.Mutex
 	number  int
-	want    map[string]int // resources by type URL
-	sent    map[string]string
 	refusal string
 	taken   map[string]bool
 	changed chan struct{}
@@ -486,10 +484,9 @@ func (o *offer) set(t testing.TB, s *Snapshot) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.number++
-	o.taken, o.refusal, o.want = make(map[string]bool), "", make(map[string]int)
+	o.taken, o.refusal = make(map[string]bool), ""
 	resources := make(map[resource.Type][]types.Resource)
 	for typeURL, list := range s.Resources() {
-		o.want[typeURL] = len(list)
 		for _, r := range list {
 			resources[typeURL] = append(resources[typeURL], r.Message)
 		}
@@ -521,15 +518,27 @@ func (o *offer) callbacks() server.Callbacks {
 	}}
 }
 
+const (
+	clusterType = string(resource.ClusterType)
+	routeType   = string(resource.RouteType)
+)
+
 // wait returns once Envoy has taken listeners, clusters and routes.
 func (o *offer) wait(t testing.TB, output fmt.Stringer) {
+	t.Helper()
+	o.waitFor(t, output, "the snapshot", func(taken map[string]bool) bool {
+		return taken[resource.ListenerType] && taken[clusterType] && taken[routeType]
+	})
+}
+
+// waitFor returns once what Envoy has taken since the last set is enough.
+func (o *offer) waitFor(t testing.TB, output fmt.Stringer, what string, enough func(map[string]bool) bool) {
 	t.Helper()
 	deadline := time.NewTimer(20 * time.Second)
 	defer deadline.Stop()
 	for {
 		o.mu.Lock()
-		refusal := o.refusal
-		done := o.taken[resource.ListenerType] && o.taken[resource.ClusterType] && o.taken[resource.RouteType]
+		refusal, done := o.refusal, enough(o.taken)
 		o.mu.Unlock()
 		switch {
 		case refusal != "":
@@ -540,7 +549,7 @@ func (o *offer) wait(t testing.TB, output fmt.Stringer) {
 		select {
 		case <-o.changed:
 		case <-deadline.C:
-			t.Fatalf("envoy has not taken the snapshot\n%s", output)
+			t.Fatalf("envoy has not taken %s\n%s", what, output)
 		}
 	}
 }

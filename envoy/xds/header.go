@@ -15,6 +15,10 @@ import (
 // responseHeaders are the configured headers of responses on r, or of our own
 // pages for nil.
 func (b *builder) responseHeaders(r *config.Route, action corev3.HeaderValueOption_HeaderAppendAction) []*corev3.HeaderValueOption {
+	ordinary := r != nil && action == corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD && len(r.SetResponseHeaders) == 0
+	if ordinary && b.plain != nil {
+		return b.plain
+	}
 	headers := b.c.ResponseHeaders(r)
 	options := make([]*corev3.HeaderValueOption, 0, len(headers))
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
@@ -22,6 +26,9 @@ func (b *builder) responseHeaders(r *config.Route, action corev3.HeaderValueOpti
 		option := setHeader(name, headers[name])
 		option.AppendAction = action
 		options = append(options, option)
+	}
+	if ordinary {
+		b.plain = options
 	}
 	return options
 }

@@ -207,7 +207,8 @@ func (b *builder) catchAll(wild []*config.Route) *routev3.VirtualHost {
 		}
 		pattern := hostPattern(r.From.Host)
 		guards := append(b.portGuards(r, pattern), authority(pattern+"(?::[0-9]+)?"))
-		for _, route := range append(b.internalRoutes(), b.routes(candidate{r, nil})...) {
+		for _, route := range slices.Concat(b.internalRoutes(), b.routes(candidate{r, nil})) {
+			route = proto.Clone(route).(*routev3.Route) // others share it
 			route.Match.Headers = append(route.Match.Headers, guards...)
 			host.Routes = append(host.Routes, route)
 		}
@@ -220,7 +221,7 @@ func (b *builder) catchAll(wild []*config.Route) *routev3.VirtualHost {
 // routes in their order, and 404 for the rest.
 func (b *builder) virtualHost(domain string, candidates []candidate) *routev3.VirtualHost {
 	host := &routev3.VirtualHost{Name: domain, Domains: []string{bracketed(domain)}}
-	host.Routes = append(b.misdirected(domain, candidates), b.internalRoutes()...)
+	host.Routes = slices.Concat(b.misdirected(domain, candidates), b.internalRoutes())
 	signIn := domain == b.signInHost()
 	if signIn {
 		host.Routes = append(host.Routes, b.signInRoutes()...)

@@ -30,12 +30,15 @@ const internalTimeout = 30 * time.Second
 // internalRoutes are our own paths. They come before everything else on every
 // host: no route can stand in for them.
 func (b *builder) internalRoutes() []*routev3.Route {
-	return []*routev3.Route{
-		b.internalRoute(under("/.pomerium")),
-		b.internalRoute(under("/.well-known/pomerium")),
-		b.internalRoute(path("/ping")),
-		b.internalRoute(path("/healthz")),
+	if b.internal == nil {
+		b.internal = []*routev3.Route{
+			b.internalRoute(under("/.pomerium")),
+			b.internalRoute(under("/.well-known/pomerium")),
+			b.internalRoute(path("/ping")),
+			b.internalRoute(path("/healthz")),
+		}
 	}
+	return b.internal
 }
 
 // signInRoutes are the further paths of the sign-in host that a route on the

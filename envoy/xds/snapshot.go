@@ -10,6 +10,7 @@ import (
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -48,7 +49,7 @@ func Build(in Input) (*Snapshot, error) {
 	if err := in.check(); err != nil {
 		return nil, fmt.Errorf("build envoy's configuration: %w", err)
 	}
-	b := &builder{Input: in, c: in.Config, secrets: make(map[string]proto.Message)}
+	b := &builder{Input: in, c: in.Config, secrets: make(map[string]proto.Message), shared: make(map[string]proto.Message)}
 	s := &Snapshot{
 		Listeners:           b.resources(b.listeners()),
 		Clusters:            b.resources(b.clusters()),
@@ -67,6 +68,12 @@ type builder struct {
 	c       *config.Config
 	secrets map[string]proto.Message
 	errs    []error
+
+	// What is alike for many routes is made once and shared; nobody changes a
+	// message once it is in another.
+	shared   map[string]proto.Message
+	internal []*routev3.Route
+	plain    []*corev3.HeaderValueOption // responseHeaders of routes without their own
 }
 
 // fail notes an error; what the caller returns besides is never used.
@@ -109,6 +116,16 @@ func ads() *corev3.ConfigSource {
 		ResourceApiVersion:    corev3.ApiVersion_V3,
 		ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
 	}
+}
+
+// once makes what is called name at the first call.
+func once[M proto.Message](b *builder, name string, make func() M) M {
+	if m, ok := b.shared[name]; ok {
+		return m.(M)
+	}
+	m := make()
+	b.shared[name] = m
+	return m
 }
 
 // put adds a cluster, and refuses a second one of its name.
