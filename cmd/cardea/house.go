@@ -111,10 +111,13 @@ func openStore(cfg *config.Config) (databroker.Store, error) {
 		dir = u.Host + u.Path // file://relative/dir has its first part where a host would be
 	}
 	store, err := bolt.Open(bolt.Options{Path: filepath.Join(dir, "records.db")})
-	if errors.Is(err, databroker.ErrLocked) {
+	switch {
+	case errors.Is(err, databroker.ErrLocked):
 		return nil, fmt.Errorf("%s is in use by another process: stop that one, or give this one another data_dir", dir)
+	case err != nil:
+		return nil, err // and no store: a nil *bolt.Store would be one
 	}
-	return store, err
+	return store, nil
 }
 
 // openParts builds the parts that answer requests.
