@@ -57,9 +57,9 @@ func TestAThousandRoutes(t *testing.T) {
 	began = time.Now()
 	h.apply(h.complete(inputOf(changed, certificate)))
 	h.ads.waitFor(t, h.output, "route configuration", func(taken map[string]bool) bool { return taken[routeType] && taken[clusterType] })
-	for {
-		if got := h.get(t, true, "GET", "https://app-1000.example.com/", http.Header{}); got.status == 200 {
-			break
+	for got := 0; got != 200; got = h.get(t, true, "GET", "https://app-1000.example.com/", http.Header{}).status {
+		if time.Since(began) > 20*time.Second {
+			t.Fatal("the new route does not answer")
 		}
 	}
 	t.Logf("one route more after %v", time.Since(began))

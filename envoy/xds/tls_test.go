@@ -138,7 +138,7 @@ func (d *dribble) Write(p []byte) (int, error) {
 }
 
 // mtls is a configuration with downstream_mtls.
-func mtls(t *testing.T, ca *authority509, settings string) *config.Config {
+func mtls(t *testing.T, ca *signer, settings string) *config.Config {
 	t.Helper()
 	return load(t, base+fmt.Sprintf(`
 downstream_mtls:
@@ -301,7 +301,7 @@ routes:
 }
 
 // tlsUpstream echoes over TLS and, with clients, demands their certificate.
-func tlsUpstream(t *testing.T, c *config.Certificate, clients *authority509) string {
+func tlsUpstream(t *testing.T, c *config.Certificate, clients *signer) string {
 	t.Helper()
 	s := httptest.NewUnstartedServer(echo("tls"))
 	s.EnableHTTP2 = true
