@@ -1,7 +1,9 @@
 package authorize
 
 import (
+	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -188,4 +190,46 @@ func routeOf(c *config.Config, id string) *config.Route {
 		}
 	}
 	return nil
+}
+
+// TestReloadUnderLoad asks while configurations change: each answer is that of
+// some generation, and never a fault.
+func TestReloadUnderLoad(t *testing.T) {
+	h := newHouse(t, map[string]string{"app": ruleAlice}, nil)
+	states := [2]State{}
+	for i, rule := range []string{ruleAlice, ruleBob} {
+		h.change("app", rule)
+		states[i] = State{Config: h.config, Programs: maps.Clone(h.programs), Minter: h.minter}
+	}
+	var all sync.WaitGroup
+	done := make(chan struct{})
+	for i := range 4 {
+		q := question{route: "app", cookie: h.cookie("s-alice", "app.example")}
+		if i == 3 {
+			q.cookie = ""
+		}
+		in := q.check()
+		all.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				out, err := h.Check(t.Context(), in)
+				if got := replyOf(out); err != nil || got.status == 503 || got.allowed && q.cookie == "" {
+					t.Errorf("allowed %v with %d, %v", got.allowed, got.status, err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 50 {
+		if err := h.Apply(states[i%2]); err != nil {
+			t.Error(err)
+		}
+		h.Acknowledged(states[i%2].Config.Generation)
+	}
+	close(done)
+	all.Wait()
 }
