@@ -131,3 +131,11 @@ func eventually(t testing.TB, limit time.Duration, what string, try func() error
 		<-tick.C
 	}
 }
+
+// shorten keeps what a message needs.
+func shorten(text string) string {
+	if len(text) > 1500 {
+		return text[:1500] + "..."
+	}
+	return text
+}

@@ -8,10 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/net/websocket"
 	"google.golang.org/grpc"
@@ -126,10 +124,10 @@ func TestWebsockets(t *testing.T) {
 }
 
 // websocket opens one.
-func (s *sharedInstance) websocket(t testing.TB, host, cookies string) (*websocket.Conn, error) {
+func (h *household) websocket(t testing.TB, host, cookies string) (*websocket.Conn, error) {
 	t.Helper()
-	conn := s.in.dial(t, host, "http/1.1")
-	config, err := websocket.NewConfig("wss://"+host+":"+s.in.port+"/echo/ws", s.in.at(host+"/"))
+	conn := h.in.dial(t, host, "http/1.1")
+	config, err := websocket.NewConfig("wss://"+host+":"+h.in.port+"/echo/ws", h.in.at(host+"/"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,36 +247,6 @@ func TestTunnels(t *testing.T) {
 	}
 }
 
-// handle gets a programmatic handle for a host, as the command-line client does.
-func (s *sharedInstance) handle(t testing.TB, who person, host string) string {
-	t.Helper()
-	c := s.signIn(t, who, clientOptions{})
-	return c.handle(t, host)
-}
-
-// handle asks for a handle with the session that the client has at the sign-in
-// host.
-func (c *client) handle(t testing.TB, host string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // where the program would wait
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	back := "http://" + l.Addr().String() + "/"
-	login := c.get(t, c.in.at(host+"/.pomerium/api/v1/login?pomerium_redirect_uri="+url.QueryEscape(back))).want(t, http.StatusOK)
-	a := c.get(t, login.body)
-	for range 8 {
-		to := a.location(t)
-		if to.Host == l.Addr().String() {
-			return to.Query().Get("pomerium_jwt")
-		}
-		a = c.get(t, to.String())
-	}
-	t.Fatalf("the login does not come back: %s", a.url)
-	return ""
-}
-
 // flip changes one letter in the middle.
 func flip(handle string) string {
 	i := len(handle) / 2
@@ -287,14 +255,4 @@ func flip(handle string) string {
 		letter = "B"
 	}
 	return handle[:i] + letter + handle[i+1:]
-}
-
-// closedWithin reports how a connection ends: nil when the other side closes it
-// in time.
-func closedWithin(conn net.Conn, limit time.Duration) error {
-	if err := conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
-		return err
-	}
-	_, err := io.Copy(io.Discard, conn)
-	return err
 }

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"crypto/tls"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -26,9 +25,8 @@ var (
 var shared sharedInstance
 
 type sharedInstance struct {
+	household
 	once   sync.Once
-	in     *instance
-	idp    *testidp.IDP
 	root   *keyPair // of the instance's certificates and of upstreams with TLS
 	plain  *upstream
 	second *upstream
@@ -38,7 +36,7 @@ type sharedInstance struct {
 	echo   string    // address of one that speaks TCP
 	ends   []func()
 
-	turn    sync.Mutex // one sign-in at a time: the provider knows one person
+	mu      sync.Mutex
 	clients map[string]*client
 }
 
@@ -139,33 +137,10 @@ func (s *sharedInstance) as(t testing.TB, who person, o clientOptions) *client {
 	if o.http2 {
 		key += "/2"
 	}
-	s.turn.Lock()
-	c := s.clients[key]
-	s.turn.Unlock()
-	if c != nil {
-		return c
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clients[key] == nil {
+		s.clients[key] = s.signIn(t, who, o)
 	}
-	c = s.signIn(t, who, o)
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	s.clients[key] = c
-	return c
-}
-
-// signIn returns a client of its own in which a person has signed in, at
-// any.localhost.
-func (s *sharedInstance) signIn(t testing.TB, who person, o clientOptions) *client {
-	t.Helper()
-	c := s.in.client(t, o)
-	s.enter(t, c, who, "any.localhost/")
-	return c
-}
-
-// enter signs a person in at an address.
-func (s *sharedInstance) enter(t testing.TB, c *client, who person, hostAndPath string) answer {
-	t.Helper()
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	s.idp.SetUser(who)
-	return c.browse(t, s.in.at(hostAndPath)).want(t, http.StatusOK)
+	return s.clients[key]
 }
