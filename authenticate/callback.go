@@ -29,7 +29,7 @@ func (s *Server) callback(v visit) {
 		return
 	}
 	if code := one(answer, "error"); code != "" {
-		s.fail(v, &providerError{code: code})
+		s.failAt(v, &providerError{code: code}, s.again(v, st))
 		return
 	}
 	provider := v.providers[st.ProviderID]
@@ -46,12 +46,12 @@ func (s *Server) callback(v visit) {
 	nonce, verifier := s.state.secrets(st, binder)
 	identity, err := provider.Exchange(v.r.Context(), idp.Return{Code: one(answer, "code"), Issuer: one(answer, "iss")}, nonce, verifier)
 	if err != nil {
-		s.fail(v, err)
+		s.failAt(v, err, s.again(v, st))
 		return
 	}
 	session, err := s.signIn(v, st.ProviderID, identity)
 	if err != nil {
-		s.fail(v, err)
+		s.failAt(v, err, s.again(v, st))
 		return
 	}
 	s.handBack(v, st.SignIn, session)
@@ -87,10 +87,20 @@ func one(q url.Values, name string) string {
 // used; the sign-in begins again, and ends at once if another tab has finished.
 func (s *Server) strayed(v visit, st state, binder string) {
 	if binder == "" {
-		s.fail(v, errNoCookies)
+		s.failAt(v, errNoCookies, s.again(v, st))
 		return
 	}
 	redirect(v, s.o.Handoff.SignInURL(v.base, st.SignIn))
+}
+
+// again is where a person begins anew who got stuck: reloading the provider's
+// answer would only bring up a used one. A program's sign-in begins here, any
+// other where the person wanted to go.
+func (s *Server) again(v visit, st state) string {
+	if st.SignIn.Programmatic {
+		return s.o.Handoff.SignInURL(v.base, st.SignIn)
+	}
+	return st.SignIn.RedirectURI
 }
 
 // used answers a callback that came a second time, as a reload of the page
@@ -100,9 +110,9 @@ func (s *Server) used(v visit, st state, err error) {
 		s.fail(v, err)
 		return
 	}
-	session, currentErr := s.current(v)
-	if currentErr != nil || session == nil || session.IDPID != st.ProviderID {
-		s.fail(v, err)
+	session, currentErr := s.current(v, st.ProviderID)
+	if currentErr != nil || session == nil {
+		s.failAt(v, err, s.again(v, st))
 		return
 	}
 	s.handBack(v, st.SignIn, session)

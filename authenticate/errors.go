@@ -19,6 +19,8 @@ var (
 	errNoCookies     = errors.New("authenticate: browser returned no binder cookie")
 	errForeignForm   = errors.New("authenticate: form of another site")
 	errDisabled      = errors.New("authenticate: user is disabled")
+	errRemoved       = errors.New("authenticate: user was removed")
+	errIdle          = errors.New("authenticate: session was not used for too long")
 )
 
 // A providerError is what the provider says instead of a code (RFC 6749,
@@ -32,6 +34,12 @@ func (e *providerError) Error() string {
 		return "authenticate: identity provider answered with a malformed error"
 	}
 	return "authenticate: identity provider answered " + e.code
+}
+
+// personal reports whether it was the person, or the provider's view of them,
+// that said no; anything else is a fault between us and the provider.
+func (e *providerError) personal() bool {
+	return e.code == "access_denied" || e.code == "unauthorized_client"
 }
 
 // kindOf says what a stranger is told of err. What nobody named is our fault,
@@ -67,27 +75,34 @@ func kindOf(err error) pages.Kind {
 		return pages.ProviderDown
 	case errors.Is(err, databroker.ErrUnavailable):
 		return pages.CannotDecide
+	case errors.Is(err, idp.ErrEmailUnverified):
+		return pages.EmailUnverified
 	case errors.As(err, &refused), errors.Is(err, idp.ErrRevoked):
 		return pages.SignInFailed
-	case errors.As(err, &answer):
+	case errors.As(err, &answer) && answer.personal():
 		return pages.SignInRefused
+	case errors.As(err, &answer):
+		return pages.SignInFailed
 	}
 	return pages.Internal
 }
 
 // fail answers err and logs it. The page says what to do; the log says why.
-func (s *Server) fail(v visit, err error) {
+func (s *Server) fail(v visit, err error) { s.failAt(v, err, "") }
+
+// failAt is fail with the address at which trying again makes sense, "" for
+// the one that was asked for.
+func (s *Server) failAt(v visit, err error, again string) {
 	if errors.Is(err, errNoCookies) {
-		s.o.Pages.CookiesOff(pages.CookiesOff{Host: v.r.Host, RequestID: v.requestID()}).Send(v.w)
+		s.o.Pages.CookiesOff(pages.CookiesOff{Host: v.r.Host, RequestID: v.requestID(), RetryURL: again}).Send(v.w)
 		return
 	}
 	problem := pages.Problem{Kind: kindOf(err), RequestID: v.requestID(), Host: v.r.Host}
 	if problem.Kind == pages.MethodNotAllowed {
 		problem.Allow = http.MethodGet
 	}
-	var answer *providerError
-	if errors.As(err, &answer) && answer.code != "access_denied" && answer.code != "unauthorized_client" {
-		problem.Status = http.StatusBadRequest
+	if again != "" {
+		problem.Action = pages.SignInAction(again)
 	}
 	event := s.o.Log.Info()
 	if problem.Kind == pages.Internal || problem.Kind == pages.CannotDecide {

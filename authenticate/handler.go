@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/cardea-proxy/cardea/authenticate/idp"
 	"github.com/cardea-proxy/cardea/authenticate/local"
 	"github.com/cardea-proxy/cardea/internal/handoff"
 	"github.com/cardea-proxy/cardea/internal/pages"
@@ -89,17 +90,19 @@ func (v visit) cookie(name string) string {
 func (v visit) binder() string { return v.cookie(ticket.BinderName(v.config.CookieName)) }
 
 // ensureBinder returns the browser's binder, and gives it one if it has none.
-func (s *Server) ensureBinder(v visit) string {
-	if b := v.binder(); b != "" {
+func (s *Server) ensureBinder(v visit, provider *idp.Provider) string {
+	b, same := v.binder(), http.SameSiteLaxMode
+	if provider.FormPost() {
+		same = http.SameSiteNoneMode // the provider's POST comes from its own site
+	}
+	if b != "" && same == http.SameSiteLaxMode {
 		return b
 	}
-	b := ticket.NewBinder()
-	same := http.SameSiteLaxMode
-	for _, p := range v.providers {
-		if p.FormPost() {
-			same = http.SameSiteNoneMode // the provider's POST comes from its own site
-		}
+	if b == "" {
+		b = ticket.NewBinder()
 	}
+	// One that was given for another provider is given again: a POST of this
+	// one's would come without it.
 	http.SetCookie(v.w, &http.Cookie{
 		Name: ticket.BinderName(v.config.CookieName), Value: b, Path: "/", Secure: true, HttpOnly: true, SameSite: same,
 		MaxAge: 365 * 24 * 3600,
@@ -108,7 +111,10 @@ func (s *Server) ensureBinder(v visit) string {
 }
 
 // browser reports whether the request says that it comes from a browser.
-func (v visit) browser() bool { return v.r.Header.Get("Sec-Fetch-Site") != "" }
+func (v visit) browser() bool {
+	h := v.r.Header
+	return h.Get("Sec-Fetch-Site") != "" || h.Get("Sec-Fetch-Mode") != "" || h.Get("Sec-Fetch-Dest") != "" || h.Get("Sec-Fetch-User") != ""
+}
 
 // ownForm reports whether a POST comes from a page of this very host. Browsers
 // name the origin of every POST (Fetch, section 3.2).
@@ -117,5 +123,5 @@ func (v visit) ownForm() bool {
 		return false
 	}
 	origin, err := url.Parse(v.r.Header.Get("Origin"))
-	return err == nil && origin.Host != "" && strings.EqualFold(origin.Host, v.r.Host)
+	return err == nil && origin.Scheme == "https" && strings.EqualFold(origin.Host, v.r.Host)
 }

@@ -6,20 +6,22 @@ import (
 	"time"
 
 	"github.com/cardea-proxy/cardea/databroker"
+	"github.com/cardea-proxy/cardea/internal/handoff"
 	"github.com/cardea-proxy/cardea/internal/pages"
 )
 
 // home shows a person their session, on the one host where it can be changed.
 func (s *Server) home(v visit) {
-	session, err := s.current(v)
+	mine, err := s.mine(v)
 	if err != nil {
 		s.fail(v, err)
 		return
 	}
-	if session == nil {
+	if len(mine) == 0 {
 		s.o.Pages.WhoAmI(pages.WhoAmI{Frame: pages.Frame{RequestID: v.requestID()}}).Send(v.w)
 		return
 	}
+	session := mine[0]
 	user, err := s.o.Broker.User(v.r.Context(), session.UserKey())
 	if err != nil && !errors.Is(err, databroker.ErrNotFound) {
 		s.fail(v, err)
@@ -34,18 +36,18 @@ func (s *Server) home(v visit) {
 	if user != nil {
 		who.Person.Name, who.Person.Email, who.Groups = user.Name, user.Email, user.Groups
 	}
-	who.SignOutURL = signOutPathHere
+	who.SignOutURL = handoff.SignOutPath
 	if limit := v.config.SessionIdleTimeout; limit > 0 {
 		who.IdleUntil = s.o.Now().Add(limit)
 	}
 	s.o.Pages.WhoAmI(who).Send(v.w)
 }
 
-const signOutPathHere = "/.pomerium/sign_out"
-
 func (v visit) requestID() string { return v.r.Header.Get("X-Request-Id") }
 
-// clearCookie makes the browser forget its ticket.
-func (s *Server) clearCookie(v visit) {
-	http.SetCookie(v.w, s.ticketCookie(v, "", -time.Second))
+// clearCookies makes the browser forget its tickets.
+func (s *Server) clearCookies(v visit) {
+	for id := range v.providers {
+		http.SetCookie(v.w, s.ticketCookie(v.ticketName(id), "", -time.Second))
+	}
 }

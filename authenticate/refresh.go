@@ -21,6 +21,12 @@ const (
 	// outageGrace is how long a session outlives its tokens while the provider
 	// does not answer. Then it ends: nobody vouches for the person any more.
 	outageGrace = 5 * time.Minute
+	// refreshTime is what one refresh may take, also after the end of Run: a
+	// provider that rotates refresh tokens has voided the old one by the time
+	// that its answer could be thrown away.
+	refreshTime = 30 * time.Second
+	// putPause is how long to wait for a broker that is away.
+	putPause = 250 * time.Millisecond
 	// refreshLease is longer than a refresh can take.
 	refreshLease = 45 * time.Second
 	// refreshesAtOnce bounds what one replica asks of the provider.
@@ -121,7 +127,7 @@ func (s *Server) plan(session *databroker.Session) {
 		s.scheduled.drop(session.ID)
 		return
 	}
-	s.scheduled.set(session.ID, at, 0)
+	s.scheduled.plan(appointment{id: session.ID, at: at, expires: s.tokensExpire(session)})
 }
 
 // tokensExpire returns when the first of the session's tokens does, zero for never.
@@ -143,23 +149,26 @@ func (s *Server) dueAt(session *databroker.Session) (at time.Time, ok bool) {
 	}
 	now := s.o.Now()
 	lead := min(max(expires.Sub(now)/5, minLead), maxLead)
-	at = expires.Add(-lead)
-	if soonest := now.Add(minPause); at.Before(soonest) && expires.After(soonest) {
-		at = soonest
+	if at, soonest := expires.Add(-lead), now.Add(minPause); at.After(soonest) {
+		return at, true
 	}
-	return at, true
+	// Also for tokens that have expired, as after a long stop: a provider whose
+	// tokens hold for seconds must not be asked without a pause.
+	return now.Add(minPause), true
 }
 
 // keepAppointments refreshes what is due.
 func (s *Server) keepAppointments(ctx context.Context) error {
-	g, gctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(refreshesAtOnce)
 	defer func() { _ = g.Wait() }() // its functions return nil
-	for {
-		id, tries, wait := s.scheduled.next(s.o.Now())
-		if id != "" {
+	for ctx.Err() == nil {
+		due, wait := s.scheduled.next(s.o.Now())
+		if due != nil {
 			g.Go(func() error {
-				s.refresh(gctx, id, tries)
+				whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
+				defer cancel()
+				s.refresh(whole, *due)
 				return nil
 			})
 			continue
@@ -171,32 +180,54 @@ func (s *Server) keepAppointments(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
+	return nil
 }
 
 // refresh renews one session, unless another replica is at it or has just done
 // so. It leaves the session as it is or scheduled again.
-func (s *Server) refresh(ctx context.Context, id string, tries int) {
-	lease, err := s.o.Broker.AcquireLease(ctx, "refresh/"+id, refreshLease)
+func (s *Server) refresh(ctx context.Context, due appointment) {
+	due.at = s.o.Now().Add(minPause) // of the next try, should this one come to nothing
+	lease, err := s.o.Broker.AcquireLease(ctx, "refresh/"+due.id, refreshLease)
 	if err != nil {
-		s.scheduled.set(id, s.o.Now().Add(minPause), tries) // held, or the broker is away
+		s.scheduled.set(due) // held, or the broker is away
 		return
 	}
 	defer func() { _ = s.o.Broker.ReleaseLease(ctx, lease) }() // it runs out by itself
-	session, err := s.o.Broker.Session(ctx, id)
-	if errors.Is(err, databroker.ErrNotFound) {
+	session, err := s.o.Broker.Session(ctx, due.id)
+	switch {
+	case errors.Is(err, databroker.ErrNotFound):
 		return
-	}
-	if err != nil {
-		s.scheduled.set(id, s.o.Now().Add(minPause), tries)
+	case err != nil:
+		s.scheduled.set(due)
 		return
-	}
-	if at, ok := s.dueAt(session); !ok || at.Sub(s.o.Now()) > minPause {
+	case !s.tokensExpire(session).Equal(due.expires):
 		s.plan(session) // renewed by another meanwhile
 		return
 	}
-	if err := s.renew(ctx, session); err != nil {
-		s.notRenewed(ctx, session, tries, err)
+	err = s.rested(ctx, session)
+	if err == nil {
+		err = s.renew(ctx, session)
 	}
+	if err != nil {
+		s.notRenewed(ctx, session, due, err)
+	}
+}
+
+// rested returns errIdle for a session that nobody can use any more because it
+// was not used for too long: it is not kept alive at the provider either.
+func (s *Server) rested(ctx context.Context, session *databroker.Session) error {
+	active := s.active.Load()
+	if active == nil || active.config.SessionIdleTimeout <= 0 {
+		return nil
+	}
+	last, err := s.o.Sessions.LastAccess(ctx, session.ID)
+	if err != nil {
+		return fmt.Errorf("read last access: %w", err)
+	}
+	if session.Idle(last, s.o.Now(), active.config.SessionIdleTimeout) {
+		return errIdle
+	}
+	return nil
 }
 
 // renew asks the provider and writes what it says. Tokens are written before
@@ -219,55 +250,66 @@ func (s *Server) renew(ctx context.Context, session *databroker.Session) error {
 	if refreshErr != nil {
 		return refreshErr
 	}
-	return s.putUser(ctx, session.IDPID, identity)
+	return s.putUser(ctx, session.IDPID, identity, false)
 }
 
 // putRenewed writes the new tokens. When somebody else changed the session
 // meanwhile they are added to that; when somebody deleted it, it stays deleted.
+// While the broker is away it tries on: with the tokens the session would be lost.
 func (s *Server) putRenewed(ctx context.Context, session *databroker.Session, identity *idp.Identity) error {
-	for range 10 {
+	for {
 		fill(session, identity)
 		err := s.o.Broker.PutSession(ctx, session)
 		if err == nil {
 			s.o.Log.Debug().Str("session_id", session.ID).Msg("session refreshed")
 			return nil
 		}
-		if !errors.Is(err, databroker.ErrConflict) {
+		if errors.Is(err, databroker.ErrConflict) {
+			var now *databroker.Session
+			if now, err = s.o.Broker.Session(ctx, session.ID); err == nil {
+				*session = *now
+				continue
+			}
+		}
+		if !errors.Is(err, databroker.ErrUnavailable) {
 			return fmt.Errorf("write session: %w", err)
 		}
-		now, err := s.o.Broker.Session(ctx, session.ID)
-		if err != nil {
-			return fmt.Errorf("read session: %w", err)
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("write session: %w", err)
+		case <-time.After(putPause):
 		}
-		*session = *now
 	}
-	return fmt.Errorf("write session: %w", databroker.ErrConflict)
 }
 
 // notRenewed decides what a failed refresh means for the session.
-func (s *Server) notRenewed(ctx context.Context, session *databroker.Session, tries int, err error) {
-	now := s.o.Now()
-	log := s.o.Log.Warn().Err(err).Str("session_id", session.ID)
-	switch {
-	case errors.Is(err, databroker.ErrNotFound):
+func (s *Server) notRenewed(ctx context.Context, session *databroker.Session, due appointment, err error) {
+	if errors.Is(err, databroker.ErrNotFound) {
 		return
-	case !ends(err) && now.Before(s.tokensExpire(session).Add(outageGrace)):
-		pause := min(minPause<<min(tries, 3), time.Minute)
-		s.scheduled.set(session.ID, now.Add(pause), tries+1)
+	}
+	now := s.o.Now()
+	pause := min(minPause<<min(due.tries, 3), time.Minute)
+	again := appointment{id: session.ID, at: now.Add(pause), expires: s.tokensExpire(session), tries: due.tries + 1}
+	log := s.o.Log.Warn().Err(err).Str("session_id", session.ID)
+	if !ends(err) && now.Before(again.expires.Add(outageGrace)) {
+		s.scheduled.set(again)
 		log.Dur("retry_in_ms", pause).Msg("session refresh postponed")
 		return
 	}
 	// Only this version: a session that another replica renewed meanwhile lives.
-	if err := s.o.Broker.Delete(ctx, databroker.TypeSession, session.ID, session.Version); err != nil &&
-		!errors.Is(err, databroker.ErrNotFound) && !errors.Is(err, databroker.ErrConflict) {
-		s.scheduled.set(session.ID, now.Add(minPause), tries+1)
+	deleteErr := s.o.Broker.Delete(ctx, databroker.TypeSession, session.ID, session.Version)
+	switch {
+	case deleteErr == nil:
+		log.Msg("session ended: nobody vouches for it any more")
+	case !errors.Is(deleteErr, databroker.ErrNotFound) && !errors.Is(deleteErr, databroker.ErrConflict):
+		s.scheduled.set(again)
+		log.AnErr("delete_error", deleteErr).Msg("session that has ended cannot be deleted yet")
 	}
-	log.Msg("session ended: the identity provider does not vouch for it any more")
 }
 
-// ends reports whether err is the provider's last word on a session.
+// ends reports whether err is the last word on a session.
 func ends(err error) bool {
 	var refused *idp.Refusal
-	var clock *idp.ClockError
-	return errors.Is(err, idp.ErrRevoked) || errors.As(err, &refused) && !errors.As(err, &clock) || errors.Is(err, errDisabled)
+	return errors.Is(err, idp.ErrRevoked) || errors.As(err, &refused) ||
+		errors.Is(err, errDisabled) || errors.Is(err, errRemoved) || errors.Is(err, errIdle)
 }

@@ -15,31 +15,44 @@ type schedule struct {
 }
 
 type appointment struct {
-	id    string
-	at    time.Time
-	tries int // failures in a row
-	index int // in the heap
+	id      string
+	at      time.Time
+	expires time.Time // when the tokens do for whose sake it was made
+	tries   int       // failures in a row
+	index   int       // in the heap
 }
 
 func newSchedule() *schedule {
 	return &schedule{byID: map[string]*appointment{}, wake: make(chan struct{}, 1)}
 }
 
-// set puts id at the given time, in place of any other time it had.
-func (s *schedule) set(id string, at time.Time, tries int) {
+// set puts next in place of any other appointment of its session.
+func (s *schedule) set(next appointment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a := s.byID[id]; a != nil {
-		a.at, a.tries = at, tries
+	if a := s.byID[next.id]; a != nil {
+		next.index = a.index
+		*a = next
 		heap.Fix(&s.heap, a.index)
 	} else {
-		a := &appointment{id: id, at: at, tries: tries}
-		s.byID[id] = a
-		heap.Push(&s.heap, a)
+		s.byID[next.id] = &next
+		heap.Push(&s.heap, &next)
 	}
 	select {
 	case s.wake <- struct{}{}:
 	default:
+	}
+}
+
+// plan is set, but for a session that is being tried again for the sake of the
+// same tokens: the feed also brings what our own try has written.
+func (s *schedule) plan(next appointment) {
+	s.mu.Lock()
+	a := s.byID[next.id]
+	again := a != nil && a.tries > 0 && a.expires.Equal(next.expires)
+	s.mu.Unlock()
+	if !again {
+		s.set(next)
 	}
 }
 
@@ -55,19 +68,19 @@ func (s *schedule) drop(id string) {
 
 // next takes the first appointment that is due at now. Without one it returns
 // how long to wait, at most an hour.
-func (s *schedule) next(now time.Time) (id string, tries int, wait time.Duration) {
+func (s *schedule) next(now time.Time) (due *appointment, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.heap) == 0 {
-		return "", 0, time.Hour
+		return nil, time.Hour
 	}
 	first := s.heap[0]
 	if wait := first.at.Sub(now); wait > 0 {
-		return "", 0, min(wait, time.Hour)
+		return nil, min(wait, time.Hour)
 	}
 	heap.Pop(&s.heap)
 	delete(s.byID, first.id)
-	return first.id, first.tries, 0
+	return first, 0
 }
 
 // appointments is a heap by time.

@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,23 +20,62 @@ import (
 // host is the name under which tickets of this host are made.
 func (v visit) host() string { return strings.ToLower(v.base.Hostname()) }
 
-func (v visit) ticketName() string { return v.config.CookieName + "_authenticate" }
+// ticketName is the cookie of the sessions of one provider. A route with a
+// client of its own has a provider of its own: signing in there must not cost
+// the session that the other routes take.
+func (v visit) ticketName(providerID string) string {
+	name := v.config.CookieName + "_authenticate"
+	if providerID != config.ProviderID(v.config, nil) {
+		name += "_" + providerID[:min(len(providerID), 8)]
+	}
+	return name
+}
 
-// current returns the session that this browser has on the sign-in host, and
-// nil for none. An error means that nobody can tell.
-func (s *Server) current(v visit) (*databroker.Session, error) {
+// current returns the session that this browser has on the sign-in host with
+// one provider, and nil for none. An error means that nobody can tell.
+func (s *Server) current(v visit, providerID string) (*databroker.Session, error) {
 	header := strings.Join(v.r.Header.Values("Cookie"), "; ")
-	for _, c := range ticket.Find(ticket.Carrier{Cookie: header}, v.ticketName()) {
+	for _, c := range ticket.Find(ticket.Carrier{Cookie: header}, v.ticketName(providerID)) {
 		t, err := s.o.Tickets.Open(c.Value, v.host())
 		if err != nil || !t.Presented(c.Source, v.binder(), v.browser()) {
 			continue
 		}
 		session, err := s.alive(v, t.SessionID)
-		if session != nil || err != nil {
-			return session, err
+		if err != nil {
+			return nil, err
+		}
+		if session != nil && session.IDPID == providerID {
+			return session, nil
 		}
 	}
 	return nil, nil
+}
+
+// mine returns all sessions that this browser has on the sign-in host, that of
+// the provider that most routes use first.
+func (s *Server) mine(v visit) ([]*databroker.Session, error) {
+	first := config.ProviderID(v.config, nil)
+	ids := slices.Sorted(maps.Keys(v.providers))
+	slices.SortStableFunc(ids, func(a, b string) int {
+		switch first {
+		case a:
+			return -1
+		case b:
+			return 1
+		}
+		return 0
+	})
+	var sessions []*databroker.Session
+	for _, id := range ids {
+		session, err := s.current(v, id)
+		if err != nil {
+			return nil, err
+		}
+		if session != nil {
+			sessions = append(sessions, session)
+		}
+	}
+	return sessions, nil
 }
 
 // alive returns the session if it may still be used.
@@ -71,13 +112,42 @@ func (s *Server) alive(v visit, id string) (*databroker.Session, error) {
 	return session, nil
 }
 
-// signIn writes the person and a new session, and gives this browser its
-// ticket. The session id is always new, so none can be planted beforehand.
+// signIn writes the person and their session, and gives this browser its
+// ticket. The id is new, so that no session can be planted beforehand, but for
+// one case: another tab of this browser has just signed the same person in.
+// Ending that session would cost the other tab its page.
 func (s *Server) signIn(v visit, providerID string, identity *idp.Identity) (*databroker.Session, error) {
 	ctx := v.r.Context()
-	if err := s.putUser(ctx, providerID, identity); err != nil {
+	if err := s.putUser(ctx, providerID, identity, true); err != nil {
 		return nil, err
 	}
+	old, err := s.current(v, providerID)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil && old.UserID == identity.Subject {
+		return old, nil
+	}
+	session, err := s.newSession(v, providerID, identity)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil {
+		// Somebody else sat at this browser, and nobody comes back to their
+		// session. If this fails it expires by itself.
+		_ = s.o.Broker.DeleteSession(ctx, old.ID)
+	}
+	http.SetCookie(v.w, s.ticketCookie(v.ticketName(providerID), s.o.Tickets.Issue(ticket.Ticket{
+		SessionID: session.ID, Version: session.Version, Host: v.host(),
+		Binder: ticket.BinderHash(v.binder()), IssuedAt: session.IssuedAt,
+	}), v.config.CookieExpire))
+	s.o.Log.Info().Str("user", identity.Subject).Str("email", identity.Email).Str("session_id", session.ID).
+		Str("request_id", v.requestID()).Msg("signed in")
+	return session, nil
+}
+
+// newSession writes a session of identity's.
+func (s *Server) newSession(v visit, providerID string, identity *idp.Identity) (*databroker.Session, error) {
 	now := s.o.Now()
 	session := &databroker.Session{
 		ID: rand.Text(), UserID: identity.Subject, IDPID: providerID,
@@ -90,31 +160,16 @@ func (s *Server) signIn(v visit, providerID string, identity *idp.Identity) (*da
 	if !now.Before(session.ExpiresAt) {
 		return nil, &idp.ClockError{Ours: now, Theirs: session.ExpiresAt, What: "expired at"}
 	}
-	old, err := s.current(v)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.o.Broker.PutSession(ctx, session); err != nil {
+	if err := s.o.Broker.PutSession(v.r.Context(), session); err != nil {
 		return nil, fmt.Errorf("write session: %w", err)
 	}
-	if old != nil {
-		// The same browser signed in again, perhaps as somebody else; nobody will
-		// come back to the session it had. If this fails it expires by itself.
-		_ = s.o.Broker.DeleteSession(ctx, old.ID)
-	}
-	http.SetCookie(v.w, s.ticketCookie(v, s.o.Tickets.Issue(ticket.Ticket{
-		SessionID: session.ID, Version: session.Version, Host: v.host(),
-		Binder: ticket.BinderHash(v.binder()), IssuedAt: now,
-	}), v.config.CookieExpire))
-	s.o.Log.Info().Str("user", identity.Subject).Str("email", identity.Email).Str("session_id", session.ID).
-		Str("request_id", v.r.Header.Get("X-Request-Id")).Msg("signed in")
 	return session, nil
 }
 
-// ticketCookie is the cookie of the sign-in host; a lifetime below 0 deletes it.
-func (s *Server) ticketCookie(v visit, value string, lifetime time.Duration) *http.Cookie {
+// ticketCookie is a cookie of the sign-in host; a lifetime below 0 deletes it.
+func (s *Server) ticketCookie(name, value string, lifetime time.Duration) *http.Cookie {
 	c := &http.Cookie{
-		Name: v.ticketName(), Value: value, Path: "/", Secure: true, HttpOnly: true,
+		Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, // handoffs arrive by navigation from other hosts
 		MaxAge:   int(lifetime / time.Second),
 	}
@@ -142,12 +197,16 @@ func tokensOf(session *databroker.Session) idp.Tokens {
 }
 
 // putUser writes what the provider last said about the person, and keeps what
-// others have set. Two sign-ins at once may collide; the later one wins.
-func (s *Server) putUser(ctx context.Context, providerID string, identity *idp.Identity) error {
+// others have set. Two sign-ins at once may collide; the later one wins. A
+// refresh makes no new record: a person who was removed stays so until they
+// sign in again.
+func (s *Server) putUser(ctx context.Context, providerID string, identity *idp.Identity, create bool) error {
 	key := databroker.UserKey(providerID, identity.Subject)
 	for range 10 {
 		user, err := s.o.Broker.User(ctx, key)
 		switch {
+		case errors.Is(err, databroker.ErrNotFound) && !create:
+			return errRemoved
 		case errors.Is(err, databroker.ErrNotFound):
 			user = &databroker.User{Key: key}
 		case err != nil:

@@ -3,7 +3,8 @@ package authenticate
 import (
 	"context"
 	"errors"
-	"net/http"
+	"fmt"
+	"slices"
 
 	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/databroker"
@@ -15,7 +16,7 @@ import (
 // this very session; otherwise it asks the person first: a link alone must not
 // sign anybody out.
 func (s *Server) signOut(v visit) {
-	session, err := s.current(v)
+	mine, err := s.mine(v)
 	if err != nil {
 		s.fail(v, err)
 		return
@@ -26,16 +27,44 @@ func (s *Server) signOut(v visit) {
 		s.fail(v, err)
 		return
 	}
-	switch {
-	case signed && out.SessionID != "" && (session == nil || session.ID == out.SessionID):
-		// Also without a session here: the route host had it, and its browser
-		// was bound to it there.
-		s.end(v, out.SessionID, out.RedirectURI)
-	case session == nil:
-		s.leave(v, "")
-	default:
-		s.o.Pages.SignOutConfirm(pages.SignOutConfirm{Action: handoff.SignOutPath, StayURL: homePath}).Send(v.w)
+	if signed && out.SessionID != "" {
+		named, err := s.named(v, out.SessionID, mine)
+		if err != nil {
+			s.fail(v, err)
+			return
+		}
+		if len(mine) == 0 || named != nil {
+			s.end(v, out.SessionID, named, mine, out.RedirectURI)
+			return
+		}
 	}
+	if len(mine) == 0 {
+		s.leave(v, "")
+		return
+	}
+	s.o.Pages.SignOutConfirm(pages.SignOutConfirm{Action: handoff.SignOutPath, StayURL: homePath}).Send(v.w)
+}
+
+// named returns the session that a route host asks to end, if it is this
+// browser's to end: one of mine, or one of the same person's, as two tabs that
+// signed in at once leave behind. Without any session here it is this browser's
+// too: the route host had it, and the browser was bound to it there.
+func (s *Server) named(v visit, id string, mine []*databroker.Session) (*databroker.Session, error) {
+	for _, m := range mine {
+		if m.ID == id {
+			return m, nil
+		}
+	}
+	session, err := s.o.Broker.Session(v.r.Context(), id)
+	switch {
+	case errors.Is(err, databroker.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read session: %w", err)
+	case len(mine) == 0 || slices.ContainsFunc(mine, func(m *databroker.Session) bool { return m.UserKey() == session.UserKey() }):
+		return session, nil
+	}
+	return nil, nil
 }
 
 // signOutNow takes the form of the question above.
@@ -44,16 +73,16 @@ func (s *Server) signOutNow(v visit) {
 		s.fail(v, errForeignForm)
 		return
 	}
-	session, err := s.current(v)
+	mine, err := s.mine(v)
 	if err != nil {
 		s.fail(v, err)
 		return
 	}
-	if session == nil {
+	if len(mine) == 0 {
 		s.leave(v, "")
 		return
 	}
-	s.end(v, session.ID, "")
+	s.end(v, mine[0].ID, mine[0], mine, "")
 }
 
 // signOutEverywhere ends every session of the person.
@@ -62,15 +91,18 @@ func (s *Server) signOutEverywhere(v visit) {
 		s.fail(v, errForeignForm)
 		return
 	}
-	session, err := s.current(v)
-	if err == nil && session != nil {
-		err = s.endAll(v.r.Context(), session)
+	mine, err := s.mine(v)
+	for _, own := range mine {
+		err = errors.Join(err, s.endAll(v.r.Context(), own))
 	}
 	if err != nil {
 		s.fail(v, err)
 		return
 	}
-	s.clearCookie(v)
+	if len(mine) > 0 {
+		s.o.Log.Info().Str("user", mine[0].UserID).Str("request_id", v.requestID()).Msg("signed out everywhere")
+	}
+	s.clearCookies(v)
 	s.leave(v, "")
 }
 
@@ -89,31 +121,33 @@ func (s *Server) endAll(ctx context.Context, own *databroker.Session) error {
 	return s.o.Broker.DeleteSession(ctx, own.ID)
 }
 
-// end deletes the session and sends the browser to the provider, so that its
-// own session ends too.
-func (s *Server) end(v visit, id, returnTo string) {
-	ctx := v.r.Context()
-	session, err := s.o.Broker.Session(ctx, id)
-	if err != nil && !errors.Is(err, databroker.ErrNotFound) {
-		s.fail(v, err)
-		return
+// end deletes the session id, which is named if it still exists, with all that
+// this browser has here, and sends the browser to the provider, so that its own
+// session ends too.
+func (s *Server) end(v visit, id string, named *databroker.Session, mine []*databroker.Session, returnTo string) {
+	ids := []string{id}
+	for _, m := range mine {
+		if m.ID != id {
+			ids = append(ids, m.ID)
+		}
 	}
-	if err := s.o.Broker.DeleteSession(ctx, id); err != nil {
-		s.fail(v, err)
-		return
+	for _, id := range ids {
+		if err := s.o.Broker.DeleteSession(v.r.Context(), id); err != nil {
+			s.fail(v, err)
+			return
+		}
+		s.o.Log.Info().Str("session_id", id).Str("request_id", v.requestID()).Msg("signed out")
 	}
-	s.clearCookie(v)
-	s.o.Log.Info().Str("session_id", id).Str("request_id", v.requestID()).Msg("signed out")
-	if session == nil {
+	s.clearCookies(v)
+	if named == nil || v.providers[named.IDPID] == nil {
 		s.leave(v, returnTo)
 		return
 	}
-	provider := v.providers[session.IDPID]
-	if provider == nil {
-		s.leave(v, returnTo)
-		return
+	state := ""
+	if returnTo != "" {
+		state = s.state.sealReturn(returnTo)
 	}
-	to, err := provider.EndSession(ctx, config.Secret(session.IDToken.Reveal()), v.base.String()+signedOutPath)
+	to, err := v.providers[named.IDPID].EndSession(v.r.Context(), config.Secret(named.IDToken.Reveal()), v.base.String()+signedOutPath, state)
 	if err != nil || to == "" {
 		// Here the person is signed out, which was asked for; the provider is
 		// down or has no such address.
@@ -135,9 +169,17 @@ func (s *Server) leave(v visit, returnTo string) {
 	}
 }
 
+// signedOut is where a sign-out ends, and where a provider sends the browser
+// back to with the state of sealReturn.
 func (s *Server) signedOut(v visit) {
+	if state := v.r.URL.Query().Get("state"); state != "" {
+		if to, err := s.state.openReturn(state); err == nil {
+			redirect(v, to)
+			return
+		}
+	}
 	if !v.config.SignoutRedirectURL.IsZero() {
-		http.Redirect(v.w, v.r, v.config.SignoutRedirectURL.String(), http.StatusFound)
+		redirect(v, v.config.SignoutRedirectURL.String())
 		return
 	}
 	s.o.Pages.SignedOut(pages.SignedOut{}).Send(v.w)

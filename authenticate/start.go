@@ -21,12 +21,12 @@ func (s *Server) start(v visit) {
 		s.fail(v, errNotNavigation)
 		return
 	}
-	session, err := s.current(v)
+	session, err := s.current(v, in.ProviderID)
 	if err != nil {
 		s.fail(v, err)
 		return
 	}
-	if session != nil && session.IDPID == in.ProviderID {
+	if session != nil {
 		s.handBack(v, in, session)
 		return
 	}
@@ -40,7 +40,7 @@ func (s *Server) toProvider(v visit, in handoff.SignIn) {
 		s.fail(v, errNoProvider)
 		return
 	}
-	binder := s.ensureBinder(v)
+	binder := s.ensureBinder(v, provider)
 	st := state{ProviderID: in.ProviderID, Binder: ticket.BinderHash(binder), SignIn: in}
 	text, err := s.state.seal(&st)
 	if err != nil {
@@ -56,14 +56,22 @@ func (s *Server) toProvider(v visit, in handoff.SignIn) {
 	redirect(v, to)
 }
 
+// maxStart bounds the address of a further host, in bytes. That host wraps it
+// once more, escaped, and the result has to stay under 8000 octets.
+const maxStart = 5000
+
 // handBack brings the session to the route host that asked, by way of the
 // further hosts that its route depends on.
 func (s *Server) handBack(v visit, in handoff.SignIn, session *databroker.Session) {
 	if len(in.AdditionalHosts) > 0 {
 		host := in.AdditionalHosts[0]
 		in.AdditionalHosts = in.AdditionalHosts[1:]
-		redirect(v, s.o.Handoff.StartURL(host, s.o.Handoff.SignInURL(v.base, in)))
-		return
+		if to := s.o.Handoff.StartURL(host, s.o.Handoff.SignInURL(v.base, in)); len(to) <= maxStart {
+			redirect(v, to)
+			return
+		}
+		// The further hosts cannot be visited with so long an address in tow; they
+		// ask for themselves when they are opened.
 	}
 	to, err := s.o.Handoff.CallbackURL(in.CallbackURI, handoff.Callback{
 		SessionID: session.ID, SessionVersion: session.Version, ProviderID: session.IDPID,

@@ -58,38 +58,75 @@ func newStateBox(key [32]byte, now func() time.Time) *stateBox {
 func (b *stateBox) seal(st *state) (string, error) {
 	st.ID = rand.Text()
 	st.Expires = b.now().Add(stateLifetime).Unix()
-	plain, err := json.Marshal(st)
-	if err != nil {
-		return "", err
-	}
-	nonce := make([]byte, chacha20poly1305.NonceSizeX, 512)
-	_, _ = rand.Read(nonce) // never fails since Go 1.24
-	sealed := b.aead.Seal(nonce, nonce, plain, []byte("state"))
-	if len(sealed) > maxState {
+	text, err := b.box("state", st)
+	if err == nil && base64.RawURLEncoding.DecodedLen(len(text)) > maxState {
 		return "", errStateTooLong
 	}
-	return base64.RawURLEncoding.EncodeToString(sealed), nil
+	return text, err
 }
 
 // open returns the state that text holds.
 func (b *stateBox) open(text string) (state, error) {
 	var st state
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(sealed) < chacha20poly1305.NonceSizeX || len(sealed) > maxState {
-		return st, errState
-	}
-	nonce, body := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
-	plain, err := b.aead.Open(nil, nonce, body, []byte("state"))
-	if err != nil {
-		return st, errState
-	}
-	if err := json.Unmarshal(plain, &st); err != nil || st.ID == "" {
-		return st, errState
+	if !b.unbox("state", text, &st) || st.ID == "" {
+		return state{}, errState
 	}
 	if !b.now().Before(time.Unix(st.Expires, 0)) {
 		return st, errStateExpired
 	}
 	return st, nil
+}
+
+// A signedOutState is what a provider brings back from its end-session address.
+type signedOutState struct {
+	To      string `json:"to"`
+	Expires int64  `json:"exp"` // unix seconds
+}
+
+// sealReturn returns, as text for the URL, where a sign-out ends once the
+// provider has done its part.
+func (b *stateBox) sealReturn(to string) string {
+	text, err := b.box("signed-out", signedOutState{To: to, Expires: b.now().Add(stateLifetime).Unix()})
+	if err != nil {
+		return "" // a text and a number can always be written
+	}
+	return text
+}
+
+func (b *stateBox) openReturn(text string) (string, error) {
+	var st signedOutState
+	switch {
+	case !b.unbox("signed-out", text, &st):
+		return "", errState
+	case !b.now().Before(time.Unix(st.Expires, 0)):
+		return "", errStateExpired
+	}
+	return st.To, nil
+}
+
+// box seals value as text for one purpose.
+func (b *stateBox) box(purpose string, value any) (string, error) {
+	plain, err := json.Marshal(value)
+	if err != nil {
+		return "", err
+	}
+	nonce := make([]byte, chacha20poly1305.NonceSizeX, 512)
+	_, _ = rand.Read(nonce) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(b.aead.Seal(nonce, nonce, plain, []byte(purpose))), nil
+}
+
+// unbox reports whether text holds a value of that purpose, and reads it.
+func (b *stateBox) unbox(purpose, text string, into any) bool {
+	if base64.RawURLEncoding.DecodedLen(len(text)) > maxState {
+		return false
+	}
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(sealed) < chacha20poly1305.NonceSizeX {
+		return false
+	}
+	nonce, body := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
+	plain, err := b.aead.Open(nil, nonce, body, []byte(purpose))
+	return err == nil && json.Unmarshal(plain, into) == nil
 }
 
 // matches reports whether st was made for the browser with this binder cookie.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -18,6 +19,10 @@ import (
 // fetched again. When that fails the older copy stays: addresses rarely move,
 // and keys are fetched apart from it.
 const metadataLifetime = time.Hour
+
+// rediscoverPause is how long an older copy then serves without another try:
+// a provider that is down must not cost everybody the whole patience.
+const rediscoverPause = time.Minute
 
 // signingAlgorithms are accepted in ID tokens. There is no "none" and no HMAC:
 // a public key must never serve as a shared secret.
@@ -33,8 +38,10 @@ type metadata struct {
 	endSession string
 	// sendsIssuer: the provider names itself at the return (RFC 9207).
 	sendsIssuer bool
-	verifier    *oidc.IDTokenVerifier // nil for GitHub
-	keys        oidc.KeySet
+	// anyTenant: issuer holds a placeholder, and each token names its tenant.
+	anyTenant bool
+	verifier  *oidc.IDTokenVerifier // nil for GitHub
+	keys      oidc.KeySet
 }
 
 type discoveryDocument struct {
@@ -51,27 +58,32 @@ type discoveryDocument struct {
 // metadata returns what is known of the provider, asking it when nothing is or
 // when it is old.
 func (p *Provider) metadata(ctx context.Context) (*metadata, error) {
-	p.mu.Lock()
-	known, at := p.known, p.at
-	p.mu.Unlock()
-	if known != nil && p.o.Now().Sub(at) < metadataLifetime {
-		return known, nil
-	}
 	if p.o.Provider == "github" {
 		return p.githubMetadata(), nil
 	}
+	p.mu.Lock()
+	known, until := p.known, p.until
+	p.mu.Unlock()
+	if known != nil && p.o.Now().Before(until) {
+		return known, nil
+	}
 	fresh, err := p.discover(ctx)
-	if err != nil {
-		var refused *Refusal
-		if known != nil && !errors.As(err, &refused) {
-			return known, nil
-		}
+	if err == nil {
+		p.remember(fresh, metadataLifetime)
+		return fresh, nil
+	}
+	var refused *Refusal
+	if known == nil || errors.As(err, &refused) {
 		return nil, err
 	}
+	p.remember(known, rediscoverPause)
+	return known, nil
+}
+
+func (p *Provider) remember(m *metadata, lifetime time.Duration) {
 	p.mu.Lock()
-	p.known, p.at = fresh, p.o.Now()
-	p.mu.Unlock()
-	return fresh, nil
+	defer p.mu.Unlock()
+	p.known, p.until = m, p.o.Now().Add(lifetime)
 }
 
 func (p *Provider) discover(ctx context.Context) (*metadata, error) {
@@ -80,30 +92,68 @@ func (p *Provider) discover(ctx context.Context) (*metadata, error) {
 	if err := p.getJSON(ctx, issuer+"/.well-known/openid-configuration", "", &doc); err != nil {
 		return nil, err
 	}
-	// The issuer must be the one asked, to the letter (Discovery, section 4.3);
-	// a tenant placeholder is filled in when a token names its tenant.
-	if strings.TrimSuffix(doc.Issuer, "/") != issuer && !p.preset.tenantIssuer {
+	// The issuer must be the one asked, to the letter (Discovery, section 4.3).
+	if strings.TrimSuffix(doc.Issuer, "/") != issuer && !(p.preset.tenantIssuer && sameButTenant(issuer, doc.Issuer)) {
 		return nil, refuse("discovery at %q names another issuer, %q", issuer, doc.Issuer)
 	}
-	for name, value := range map[string]string{"authorization_endpoint": doc.Authorization, "token_endpoint": doc.Token, "jwks_uri": doc.JWKS} {
-		if value == "" {
-			return nil, refuse("discovery names no %s", name)
-		}
-		if strings.HasPrefix(issuer, "https://") && !strings.HasPrefix(value, "https://") {
-			return nil, refuse("discovery names %s without https", name)
-		}
+	if err := doc.checkEndpoints(strings.HasPrefix(issuer, "https://")); err != nil {
+		return nil, err
 	}
 	m := &metadata{
 		issuer: doc.Issuer, userInfo: doc.UserInfo, endSession: doc.EndSession, sendsIssuer: doc.SendsIssuer,
-		endpoint: oauth2.Endpoint{AuthURL: doc.Authorization, TokenURL: doc.Token, AuthStyle: authStyle(doc.AuthMethods)},
+		anyTenant: p.preset.tenantIssuer && strings.Contains(doc.Issuer, tenantPlaceholder),
+		endpoint:  oauth2.Endpoint{AuthURL: doc.Authorization, TokenURL: doc.Token, AuthStyle: authStyle(doc.AuthMethods)},
 	}
 	m.keys = oidc.NewRemoteKeySet(oidc.ClientContext(context.WithoutCancel(ctx), p.client), doc.JWKS)
 	m.verifier = oidc.NewVerifier(doc.Issuer, m.keys, &oidc.Config{
 		ClientID: p.o.ClientID, SupportedSigningAlgs: signingAlgorithms, Now: p.o.Now,
-		SkipIssuerCheck: p.preset.tenantIssuer, // verify.go compares it with the tenant filled in
-		SkipExpiryCheck: true,                  // verify.go checks times, and can say whose clock is wrong
+		SkipIssuerCheck: m.anyTenant, // verify.go compares it with the tenant filled in
+		SkipExpiryCheck: true,        // verify.go checks times, and can say whose clock is wrong
 	})
 	return m, nil
+}
+
+// tenantPlaceholder stands in the issuer of an address that serves all tenants.
+const tenantPlaceholder = "{tenantid}"
+
+// sameButTenant reports whether two issuers differ in the first part of their
+// path alone: one address serves all tenants, or a tenant goes by a domain name
+// and its issuer by a number.
+func sameButTenant(asked, named string) bool {
+	a, errA := url.Parse(asked)
+	b, errB := url.Parse(named)
+	if errA != nil || errB != nil || a.Scheme != b.Scheme || a.Host != b.Host {
+		return false
+	}
+	_, restA, _ := strings.Cut(strings.Trim(a.Path, "/"), "/")
+	_, restB, _ := strings.Cut(strings.Trim(b.Path, "/"), "/")
+	return restA == restB
+}
+
+// checkEndpoints refuses addresses that are missing or that are none. Codes,
+// tokens and keys must not go over plain http where the issuer is https.
+func (d *discoveryDocument) checkEndpoints(secure bool) error {
+	for _, e := range []struct {
+		name, value string
+		optional    bool
+	}{
+		{"authorization_endpoint", d.Authorization, false}, {"token_endpoint", d.Token, false}, {"jwks_uri", d.JWKS, false},
+		{"userinfo_endpoint", d.UserInfo, true}, {"end_session_endpoint", d.EndSession, true},
+	} {
+		if e.value == "" && e.optional {
+			continue
+		}
+		u, err := url.Parse(e.value)
+		switch {
+		case e.value == "":
+			return refuse("discovery names no %s", e.name)
+		case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+			return refuse("discovery names an %s that is no address", e.name)
+		case secure && u.Scheme != "https":
+			return refuse("discovery names %s without https", e.name)
+		}
+	}
+	return nil
 }
 
 // authStyle picks one style, so that a failed exchange is not tried twice: a

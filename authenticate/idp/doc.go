@@ -13,5 +13,6 @@
 // Files, in the order a sign-in meets them: presets.go (defaults of known
 // providers), discover.go (metadata, fetched when first needed), idp.go
 // (redirect), exchange.go (code for tokens), verify.go (the ID token),
-// identity.go (claims into a person), refresh.go, github.go, transport.go.
+// identity.go (claims into a person), refresh.go, endsession.go, github.go,
+// transport.go.
 package idp

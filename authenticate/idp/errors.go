@@ -13,6 +13,10 @@ var ErrUnavailable = errors.New("idp: identity provider unavailable")
 // ErrRevoked means that the provider will not renew these tokens again.
 var ErrRevoked = errors.New("idp: refresh token rejected")
 
+// ErrEmailUnverified is the Refusal of a person whose e-mail address the
+// provider does not vouch for.
+var ErrEmailUnverified = refuse("the identity provider does not vouch for the e-mail address of this person")
+
 // A Refusal is an answer of the provider that Cardea does not accept. Why holds
 // no token and may be logged; it is not for strangers' eyes.
 type Refusal struct{ Why string }

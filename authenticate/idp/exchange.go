@@ -9,6 +9,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"time"
 
 	"github.com/cardea-proxy/cardea/config"
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -30,7 +31,7 @@ func (p *Provider) Exchange(ctx context.Context, r Return, nonce, verifier strin
 	}
 	// Two providers at one sign-in host could be mixed up by an attacker; the
 	// one that answers says who it is (RFC 9207, section 2.4).
-	if r.Issuer != m.issuer && (r.Issuer != "" || m.sendsIssuer) && !p.preset.tenantIssuer {
+	if r.Issuer != m.issuer && (r.Issuer != "" || m.sendsIssuer) && !m.anyTenant {
 		return nil, refuse("the answer names issuer %q, want %q", r.Issuer, m.issuer)
 	}
 	token, err := p.oauth(m).Exchange(oidc.ClientContext(ctx, p.client), r.Code, oauth2.VerifierOption(verifier))
@@ -38,7 +39,7 @@ func (p *Provider) Exchange(ctx context.Context, r Return, nonce, verifier strin
 		return nil, tokenError("exchange code", err)
 	}
 	if m.verifier == nil {
-		return p.githubIdentity(ctx, token)
+		return p.githubIdentity(ctx, m, token)
 	}
 	raw, _ := token.Extra("id_token").(string)
 	if raw == "" {
@@ -60,11 +61,11 @@ func (p *Provider) identify(ctx context.Context, m *metadata, token *oauth2.Toke
 		}
 		maps.Copy(claims, more)
 	}
-	id, err := p.identityFrom(idToken.Subject, claims)
+	id, err := p.identityFrom(m, idToken.Subject, claims)
 	if err != nil {
 		return nil, err
 	}
-	id.Tokens = tokensOf(token)
+	id.Tokens = p.tokensOf(token)
 	id.Tokens.ID, id.Tokens.IDExpires = config.Secret(raw), idToken.Expiry
 	return id, nil
 }
@@ -87,7 +88,7 @@ func (p *Provider) userInfo(ctx context.Context, m *metadata, token *oauth2.Toke
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: userinfo: %w", ErrUnavailable, err)
-	case resp.StatusCode >= 500:
+	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
 		return nil, fmt.Errorf("%w: userinfo answered %s", ErrUnavailable, resp.Status)
 	case resp.StatusCode != http.StatusOK:
 		return nil, refuse("userinfo answered %s", resp.Status)
@@ -97,8 +98,8 @@ func (p *Provider) userInfo(ctx context.Context, m *metadata, token *oauth2.Toke
 			return nil, err
 		}
 	}
-	claims := map[string]any{}
-	if err := json.Unmarshal(body, &claims); err != nil {
+	claims, err := decodeClaims(body)
+	if err != nil {
 		return nil, refuse("userinfo is not a JSON object")
 	}
 	if claims["sub"] != subject {
@@ -111,10 +112,13 @@ func (p *Provider) userInfo(ctx context.Context, m *metadata, token *oauth2.Toke
 // and for us (OpenID Connect Core, section 5.3.2).
 func (p *Provider) signedUserInfo(ctx context.Context, m *metadata, raw string) ([]byte, error) {
 	signed := oidc.NewVerifier(m.issuer, m.keys, &oidc.Config{
-		ClientID: p.o.ClientID, SupportedSigningAlgs: signingAlgorithms, SkipExpiryCheck: true, SkipIssuerCheck: p.preset.tenantIssuer,
+		ClientID: p.o.ClientID, SupportedSigningAlgs: signingAlgorithms, SkipExpiryCheck: true, SkipIssuerCheck: m.anyTenant,
 	})
 	token, err := signed.Verify(oidc.ClientContext(ctx, p.client), raw)
 	if err != nil {
+		if isNetwork(err) {
+			return nil, fmt.Errorf("%w: keys: %w", ErrUnavailable, err)
+		}
 		return nil, refuse("signed userinfo: %v", err)
 	}
 	var body json.RawMessage
@@ -124,11 +128,17 @@ func (p *Provider) signedUserInfo(ctx context.Context, m *metadata, raw string) 
 	return body, nil
 }
 
-func tokensOf(token *oauth2.Token) Tokens {
-	return Tokens{
-		Access: config.Secret(token.AccessToken), Refresh: config.Secret(token.RefreshToken), AccessExpires: token.Expiry,
+func (p *Provider) tokensOf(token *oauth2.Token) Tokens {
+	t := Tokens{Access: config.Secret(token.AccessToken), Refresh: config.Secret(token.RefreshToken)}
+	if token.ExpiresIn > 0 {
+		t.AccessExpires = p.o.Now().Add(time.Duration(min(token.ExpiresIn, maxExpiresIn)) * time.Second)
 	}
+	return t
 }
+
+// maxExpiresIn bounds, in seconds, what a provider may say of its access
+// tokens: ten years. No session lives so long, and dates stay printable.
+const maxExpiresIn = 10 * 365 * 24 * 3600
 
 // tokenError sorts the failures of the token endpoint: its own faults, and its
 // word that the grant is void. The library's text quotes the answer, which may

@@ -14,7 +14,7 @@ import (
 func (p *Provider) githubMetadata() *metadata {
 	base := strings.TrimSuffix(p.preset.url, "/")
 	return &metadata{
-		issuer:   base,
+		issuer:   base + "/login/oauth", // as it names itself at the return (RFC 9207)
 		endpoint: oauth2.Endpoint{AuthURL: base + "/login/oauth/authorize", TokenURL: base + "/login/oauth/access_token", AuthStyle: oauth2.AuthStyleInParams},
 	}
 }
@@ -52,7 +52,7 @@ type githubTeam struct {
 // githubIdentity asks the API who the token's owner is. The subject is the
 // login, as policies name it; the numeric id, which survives a renaming, is the
 // claim "id". Groups are the teams as "organization/team", and organizations.
-func (p *Provider) githubIdentity(ctx context.Context, token *oauth2.Token) (*Identity, error) {
+func (p *Provider) githubIdentity(ctx context.Context, m *metadata, token *oauth2.Token) (*Identity, error) {
 	var user githubUser
 	if err := p.getJSON(ctx, p.githubAPI()+"/user", token.AccessToken, &user); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (p *Provider) githubIdentity(ctx context.Context, token *oauth2.Token) (*Id
 	if email != "" {
 		claims["email"], claims["email_verified"] = email, true
 	}
-	id, err := p.identityFrom(user.Login, claims)
+	id, err := p.identityFrom(m, user.Login, claims)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (p *Provider) githubIdentity(ctx context.Context, token *oauth2.Token) (*Id
 		}
 		id.Claims["groups"] = id.Groups
 	}
-	id.Tokens = tokensOf(token)
+	id.Tokens = p.tokensOf(token)
 	return id, nil
 }
 

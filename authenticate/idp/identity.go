@@ -1,9 +1,12 @@
 package idp
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/cardea-proxy/cardea/config"
 )
@@ -36,11 +39,14 @@ var protocolClaims = []string{"iss", "aud", "exp", "iat", "nbf", "jti", "nonce",
 // identityFrom makes a person of claims. An e-mail that the provider marks as
 // unverified is refused whole: dropping it silently would sign in somebody
 // whom no policy about e-mails can name.
-func (p *Provider) identityFrom(subject string, claims map[string]any) (*Identity, error) {
+func (p *Provider) identityFrom(m *metadata, subject string, claims map[string]any) (*Identity, error) {
 	if name := p.preset.subjectClaim; name != "" {
 		if s, _ := claims[name].(string); s != "" {
 			subject = s
 		}
+	}
+	if subject == "" || len(subject) > 255 || !printable(subject) { // OpenID Connect Core, section 2
+		return nil, refuse("the answer names no proper subject")
 	}
 	id := &Identity{Subject: subject, Groups: []string{}, Claims: map[string]any{}}
 	for name, value := range claims {
@@ -49,11 +55,13 @@ func (p *Provider) identityFrom(subject string, claims map[string]any) (*Identit
 		}
 	}
 	id.Email, _ = claims["email"].(string)
-	if id.Email != "" && !verified(claims) {
-		return nil, refuse("the identity provider has not verified the e-mail address of this person")
+	if id.Email != "" && !(verified(claims) && (!m.anyTenant || ownedDomain(claims))) {
+		return nil, ErrEmailUnverified
 	}
-	if strings.ContainsFunc(id.Email, func(r rune) bool { return r <= ' ' || r == 0x7f }) || len(id.Email) > 320 {
-		return nil, refuse("the e-mail address holds blanks or control characters, or is too long")
+	// Of "a@evil.example@example.com" each reader finds the domain that suits
+	// them, and of blanks and invisible letters each another address.
+	if strings.Count(id.Email, "@") > 1 || strings.Contains(id.Email, " ") || !printable(id.Email) || len(id.Email) > 320 {
+		return nil, refuse("the e-mail address is malformed")
 	}
 	id.Name = nameOf(claims)
 	for _, name := range p.preset.groupClaims {
@@ -77,6 +85,26 @@ func verified(claims map[string]any) bool {
 		return strings.EqualFold(v, "true")
 	}
 	return false
+}
+
+// ownedDomain reports whether a provider that serves tenants of strangers says
+// that the tenant owns the domain of the e-mail. Without that, the
+// administrator of any tenant writes whatever address they like into a token.
+func ownedDomain(claims map[string]any) bool {
+	switch v := claims["xms_edov"].(type) {
+	case bool:
+		return v
+	case string:
+		return v == "1" || strings.EqualFold(v, "true")
+	case json.Number:
+		return v == "1"
+	}
+	return false
+}
+
+// printable reports whether s holds nothing that a reader would not see.
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func nameOf(claims map[string]any) string {

@@ -36,7 +36,7 @@ type Provider struct {
 
 	mu    sync.Mutex
 	known *metadata // nil until discovery succeeded once
-	at    time.Time // of the last discovery
+	until time.Time // known is used without asking again
 }
 
 // New checks o. It connects to nothing: the provider may be down now and up

@@ -57,7 +57,7 @@ func presetFor(provider, url string) (preset, error) {
 		}
 	case "gitlab":
 		p.url, p.scopes = "https://gitlab.com", plainScopes
-		p.groupClaims = []string{"groups_direct", "groups"}
+		p.groupClaims = []string{"groups", "groups_direct"} // userinfo's, and the shorter list of its ID tokens
 	case "github":
 		p.url, p.scopes = "https://github.com", []string{"user:email", "read:org"}
 	case "apple":

@@ -1,8 +1,10 @@
 package idp
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -26,13 +28,12 @@ func (p *Provider) verify(ctx context.Context, m *metadata, raw, accessToken, wa
 		}
 		return nil, nil, refuse("id token: %v", err)
 	}
-	claims := map[string]any{}
-	if err := token.Claims(&claims); err != nil {
-		return nil, nil, refuse("id token claims: %v", err)
+	claims, err := claimsOf(token)
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, check := range []error{
-		p.checkIssuer(m, token, claims), p.checkTimes(token), p.checkParty(token, claims), checkSubject(token),
-		checkNonce(token, wantNonce),
+		checkIssuer(m, token, claims), p.checkTimes(token), p.checkParty(token, claims), checkNonce(token, wantNonce),
 	} {
 		if check != nil {
 			return nil, nil, check
@@ -46,14 +47,42 @@ func (p *Provider) verify(ctx context.Context, m *metadata, raw, accessToken, wa
 	return token, claims, nil
 }
 
+// claimsOf returns all claims of token.
+func claimsOf(token *oidc.IDToken) (map[string]any, error) {
+	var raw json.RawMessage
+	if err := token.Claims(&raw); err != nil {
+		return nil, refuse("id token claims: %v", err)
+	}
+	claims, err := decodeClaims(raw)
+	if err != nil {
+		return nil, refuse("id token claims are no JSON object")
+	}
+	return claims, nil
+}
+
+// decodeClaims keeps numbers as they are written: a large id has more digits
+// than a float64.
+func decodeClaims(raw []byte) (map[string]any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	claims := map[string]any{}
+	if err := decoder.Decode(&claims); err != nil {
+		return nil, err
+	}
+	if claims == nil { // the JSON null
+		claims = map[string]any{}
+	}
+	return claims, nil
+}
+
 // checkIssuer fills the token's tenant into an issuer that stands for all
 // tenants; others were compared to the letter already.
-func (p *Provider) checkIssuer(m *metadata, token *oidc.IDToken, claims map[string]any) error {
-	if !p.preset.tenantIssuer {
+func checkIssuer(m *metadata, token *oidc.IDToken, claims map[string]any) error {
+	if !m.anyTenant {
 		return nil
 	}
 	tenant, _ := claims["tid"].(string)
-	want := strings.ReplaceAll(m.issuer, "{tenantid}", url.PathEscape(tenant))
+	want := strings.ReplaceAll(m.issuer, tenantPlaceholder, url.PathEscape(tenant))
 	if tenant == "" || token.Issuer != want {
 		return refuse("id token issued by %q, want %q", token.Issuer, want)
 	}
@@ -86,13 +115,6 @@ func (p *Provider) checkParty(token *oidc.IDToken, claims map[string]any) error 
 		return refuse("id token was made for another party (azp)")
 	case !has && len(token.Audience) > 1:
 		return refuse("id token is for several audiences and names no authorized party (azp)")
-	}
-	return nil
-}
-
-func checkSubject(token *oidc.IDToken) error {
-	if token.Subject == "" || len(token.Subject) > 255 {
-		return refuse("id token has no proper subject")
 	}
 	return nil
 }
