@@ -32,7 +32,7 @@ func (s *Server) callback(v visit) {
 	binder := v.binder()
 	switch {
 	case binder == "":
-		s.fail(v, errNoCookies)
+		s.noCookies(v, to)
 		return
 	case !ticket.SameBinder(c.Binder, binder):
 		// Another browser's callback, or this one's before several tabs raced for

@@ -9,10 +9,9 @@ import (
 )
 
 var (
-	errNotFound  = errors.New("proxy: no such page")
-	errMethod    = errors.New("proxy: method not allowed")
-	errNoCookies = errors.New("proxy: browser returned no binder cookie")
-	errNobody    = errors.New("proxy: nobody is signed in")
+	errNotFound = errors.New("proxy: no such page")
+	errMethod   = errors.New("proxy: method not allowed")
+	errNobody   = errors.New("proxy: nobody is signed in")
 )
 
 // kindOf says what a stranger is told of err. What nobody named is our fault,
@@ -41,12 +40,14 @@ func kindOf(err error) pages.Kind {
 	return pages.Internal
 }
 
+// noCookies answers a browser that keeps no cookies; it begins again at retry.
+func (s *Server) noCookies(v visit, retry string) {
+	s.o.Log.Info().Str("request_id", v.requestID()).Msg("browser returned no binder cookie")
+	s.o.Pages.CookiesOff(pages.CookiesOff{Host: v.r.Host, RequestID: v.requestID(), RetryURL: retry}).Send(v.w)
+}
+
 // fail answers err and logs it. The page says what to do; the log says why.
 func (s *Server) fail(v visit, err error) {
-	if errors.Is(err, errNoCookies) {
-		s.o.Pages.CookiesOff(pages.CookiesOff{Host: v.r.Host, RequestID: v.requestID()}).Send(v.w)
-		return
-	}
 	problem := pages.Problem{Kind: kindOf(err), RequestID: v.requestID(), Host: v.r.Host}
 	if problem.Kind == pages.MethodNotAllowed {
 		problem.Allow = "GET, HEAD"

@@ -86,6 +86,12 @@ func (v visit) binder() string {
 	return ""
 }
 
+// browser reports whether the request says that it comes from a browser.
+func (v visit) browser() bool {
+	h := v.r.Header
+	return h.Get("Sec-Fetch-Site") != "" || h.Get("Sec-Fetch-Mode") != "" || h.Get("Sec-Fetch-Dest") != "" || h.Get("Sec-Fetch-User") != ""
+}
+
 // ensureBinder returns the browser's binder, and gives it one if it has none.
 func (v visit) ensureBinder() string {
 	if b := v.binder(); b != "" {

@@ -20,16 +20,14 @@ func (s *Server) home(v visit) {
 		return
 	}
 	page := pages.WhoAmI{Frame: s.frame(v, p)}
-	page.SessionURL = ""
+	page.SessionURL = "" // it is this page
 	if p.session != nil {
 		page.SessionID, page.Provider = p.session.ID, v.Config.IDPProvider
 		page.SignedInAt, page.ExpiresAt, page.Claims = p.session.IssuedAt, p.session.ExpiresAt, p.session.Claims
+		page.Groups = p.user.Groups
 		if limit := v.Config.SessionIdleTimeout; limit > 0 {
 			page.IdleUntil = s.o.Now().Add(limit)
 		}
-	}
-	if p.user != nil {
-		page.Groups = p.user.Groups
 	}
 	s.o.Pages.WhoAmI(page).Send(v.w)
 }
@@ -40,10 +38,7 @@ func (s *Server) frame(v visit, p person) pages.Frame {
 	if p.session == nil {
 		return f
 	}
-	f.Person.ID = p.session.UserID
-	if p.user != nil {
-		f.Person.Name, f.Person.Email = p.user.Name, p.user.Email
-	}
+	f.Person.ID, f.Person.Name, f.Person.Email = p.session.UserID, p.user.Name, p.user.Email
 	f.SessionURL, f.SignOutURL = "/.pomerium/", "/.pomerium/sign_out"
 	if v.Config.Flag(config.FlagRoutesPortal) {
 		f.RoutesURL = "/.pomerium/routes"

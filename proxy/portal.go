@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"maps"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -89,12 +90,15 @@ func (s *Server) openRoutes(v visit) (person, []*config.Route, error) {
 	return p, open, nil
 }
 
-// asker is the person as policies read them.
+// asker is the person as the policies that enforce read them: what the
+// provider said last about the user outranks what the session holds.
 func (s *Server) asker(v visit, p person) (*policy.Person, error) {
-	data := policy.PersonData{SessionID: p.session.ID, UserID: p.session.UserID, Claims: p.session.Claims}
-	if p.user != nil {
-		data.Email, data.Name, data.Groups = p.user.Email, p.user.Name, p.user.Groups
+	data := policy.PersonData{
+		SessionID: p.session.ID, UserID: p.session.UserID, Email: p.user.Email, Name: p.user.Name, Groups: p.user.Groups,
+		Claims: map[string]any{},
 	}
+	maps.Copy(data.Claims, p.session.Claims)
+	maps.Copy(data.Claims, p.user.Claims)
 	directory, err := s.o.Sessions.DirectoryUser(v.r.Context(), p.session.UserKey())
 	switch {
 	case isNotFound(err):
@@ -106,16 +110,24 @@ func (s *Server) asker(v visit, p person) (*policy.Person, error) {
 	return policy.NewPerson(data), nil
 }
 
+// withDirectory adds what a directory says. Ids and names are of the same
+// groups where there are as many of both, else groups of their own.
 func withDirectory(data policy.PersonData, d *databroker.DirectoryUser) policy.PersonData {
 	if d.Email != "" {
 		data.Email = d.Email
 	}
+	paired := len(d.GroupIDs) == len(d.GroupNames)
 	for i, id := range d.GroupIDs {
 		g := policy.DirectoryGroup{ID: id}
-		if i < len(d.GroupNames) {
+		if paired {
 			g.Name = d.GroupNames[i]
 		}
 		data.DirectoryGroups = append(data.DirectoryGroups, g)
+	}
+	if !paired {
+		for _, name := range d.GroupNames {
+			data.DirectoryGroups = append(data.DirectoryGroups, policy.DirectoryGroup{Name: name})
+		}
 	}
 	return data
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/cardea-proxy/cardea/internal/ticket"
 )
 
-// A person is who is asking. The zero value is nobody.
+// A person is who is asking: both, or nobody, the zero value.
 type person struct {
 	session *databroker.Session
-	user    *databroker.User // nil when there is no record yet
+	user    *databroker.User
 }
 
 // who returns the person whose ticket the request bears. An error means that
@@ -21,10 +21,9 @@ func (s *Server) who(v visit) (person, error) {
 		Cookie: v.cookies(), XPomerium: v.r.Header.Get("X-Pomerium-Authorization"),
 		Authorization: v.r.Header.Get("Authorization"), RawQuery: v.r.URL.RawQuery,
 	}
-	browser := v.r.Header.Get("Sec-Fetch-Site") != ""
 	for _, c := range ticket.Find(carrier, v.Config.CookieName) {
 		t, err := s.o.Tickets.Open(c.Value, v.scope.Host)
-		if err != nil || !t.Presented(c.Source, v.binder(), browser) {
+		if err != nil || !t.Presented(c.Source, v.binder(), v.browser()) {
 			continue
 		}
 		p, err := s.living(v, t)
@@ -60,12 +59,10 @@ func (s *Server) living(v visit, t ticket.Ticket) (person, error) {
 	}
 	user, err := s.o.Sessions.User(ctx, session.UserKey())
 	switch {
-	case errors.Is(err, databroker.ErrNotFound):
-		return person{session: session}, nil
+	case errors.Is(err, databroker.ErrNotFound) || err == nil && user.Disabled:
+		return person{}, nil // the account was removed or shut: the application would not open either
 	case err != nil:
 		return person{}, fmt.Errorf("read user: %w", err)
-	case user.Disabled:
-		return person{}, nil
 	}
 	return person{session: session, user: user}, nil
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/cardea-proxy/cardea/config"
@@ -32,13 +33,16 @@ func (s *Server) signOut(v visit) {
 
 // foreign reports whether another site made the browser send this request.
 func (s *Server) foreign(v visit) bool {
+	if strings.Contains(v.r.Header.Get("Sec-Purpose"), "prefetch") {
+		return true // a link that was looked at and not followed
+	}
 	switch v.r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin", "none":
 		return false
 	case "":
 		// An old browser, or none. A POST names its origin (Fetch, section 3.2).
 		origin, err := url.Parse(v.r.Header.Get("Origin"))
-		return v.r.Method == http.MethodPost && (err != nil || origin.Host != v.r.Host)
+		return v.r.Method == http.MethodPost && (err != nil || origin.Scheme != "https" || !strings.EqualFold(origin.Host, v.r.Host))
 	}
 	return true
 }
