@@ -161,7 +161,10 @@ func (s *Server) check(ctx context.Context, e *auditEntry, in *authv3.CheckReque
 		}
 		e.verdict = decideInternal(g, r, e.identity)
 		if e.verdict.outcome == outcomeAllow {
-			return allowPlain
+			if e.identity.person == nil || !tellsWho(r.path) {
+				return allowPlain
+			}
+			rt = g.ownPages
 		}
 	case rt == nil:
 		e.verdict = verdict{outcome: outcomeNotFound, reason: reasonRouteNotFound}

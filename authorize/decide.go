@@ -92,6 +92,12 @@ func needsSession(path string) bool {
 	return false
 }
 
+// tellsWho reports whether a path of ours shows the assertion or its claims. It
+// gets one as an upstream would.
+func tellsWho(path string) bool {
+	return path == "/.pomerium/jwt" || path == "/.pomerium/user"
+}
+
 // decide asks the policy of rt.
 func (s *Server) decide(ctx context.Context, rt *route, r *request, id identity, cert clientCert) verdict {
 	// A policy that does not ask who is there gives the same answer to all, so

@@ -42,6 +42,8 @@ type generation struct {
 	providers map[string]string
 	// answers are forgotten with their generation.
 	answers *cache[answerKey, *answer]
+	// ownPages stands for our own paths where they show the assertion.
+	ownPages *route
 }
 
 // A route is one route of one generation.
@@ -81,7 +83,8 @@ func newGeneration(st State, now func() time.Time) (*generation, error) {
 		idle:         c.SessionIdleTimeout, claimHeaders: sortClaimHeaders(c.JWTClaimsHeaders),
 		logFields: parseLogFields(c.AuthorizeLogFields), logged: logsDecisions(c.LogLevel),
 		provider: config.ProviderID(c, nil), providers: make(map[string]string),
-		answers: newCache[answerKey, *answer](answerCacheSize),
+		answers:  newCache[answerKey, *answer](answerCacheSize),
+		ownPages: &route{id: reasonInternal, passIdentity: true, personal: true, issuer: c.JWTIssuerFormat},
 	}
 	if !c.AuthenticateServiceURL.IsZero() {
 		g.signIn = c.AuthenticateServiceURL.URL
