@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -250,4 +252,71 @@ routes:
 			t.Errorf("served %q after %d questions", body, asked)
 		}
 	})
+}
+
+func TestWebsocketsOverHTTP2(t *testing.T) {
+	t.Parallel()
+	c := load(t, base+fmt.Sprintf(`
+routes:
+- {from: https://ws.example.com, to: http://%[1]s, allow_websockets: true, allow_any_authenticated_user: true}
+- {from: https://none.example.com, to: http://%[1]s, allow_any_authenticated_user: true}
+`, shouter(t)))
+	h := open(t, inputOf(c, newAuthority(t).issue(t, "*.example.com")))
+	for host, want := range map[string]string{"ws.example.com": "200 ping\n", "none.example.com": "403 "} {
+		transport := &http2.Transport{DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
+			return h.dialer(host, "h2")(ctx, network, addr)
+		}}
+		defer transport.CloseIdleConnections()
+		in, out := io.Pipe()
+		r, err := http.NewRequestWithContext(t.Context(), "CONNECT", "https://"+host+"/chat?x=1", in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set(":protocol", "websocket")
+		h.questions()
+		response, err := transport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		line := ""
+		if response.StatusCode == 200 {
+			io.WriteString(out, "ping\n")
+			line, _ = bufio.NewReader(response.Body).ReadString('\n')
+			if asked := h.questions(); len(asked) != 1 || asked[0].Attributes.Request.Http.Path != "/chat?x=1" {
+				t.Errorf("authorize was asked %v", asked)
+			}
+		}
+		out.Close()
+		if got := fmt.Sprint(response.StatusCode, " ", line); got != want {
+			t.Errorf("%s: got %q, want %q", host, got, want)
+		}
+	}
+}
+
+func TestTunnelsOutliveTheRequestTimeout(t *testing.T) {
+	t.Parallel()
+	c := load(t, base+`
+timeout_read: 1s
+timeout_idle: 1s
+default_upstream_timeout: 1s
+routes:
+- {from: "tcp+https://tcp.example.com:22", to: tcp://`+tcpEcho(t)+`, allow_any_authenticated_user: true}
+`)
+	h := open(t, inputOf(c, newAuthority(t).issue(t, "*.example.com")))
+	conn, err := h.dialer("tcp.example.com", "http/1.1")(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got := converse(t, conn, "tcp.example.com:22"); got != "200 hello ping" {
+		t.Fatalf("got %q", got)
+	}
+	// Nothing comes for twice the limits, and then the tunnel still works.
+	if err := conn.SetReadDeadline(time.Now().Add(2500 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("the tunnel ended: %v", err)
+	}
 }
