@@ -20,8 +20,10 @@ func DialOptions() []grpc.DialOption {
 			},
 			MinConnectTimeout: 5 * time.Second,
 		}),
-		// A server that is not told otherwise takes a ping every five minutes at
-		// most; a lost watch is noticed by its silence long before.
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 5 * time.Minute, Timeout: 10 * time.Second}),
+		// A peer that vanished without a goodbye leaves calls that time out one
+		// by one on a connection that looks alive. Pings are sent only when a
+		// watch is silent for so long, which no server in order is: no server
+		// needs to be told to take them.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
 	}
 }

@@ -149,7 +149,7 @@ func (b *broker) runView(o databroker.ViewOptions) *databroker.View {
 type network struct {
 	mu       sync.Mutex
 	listener *bufconn.Listener
-	conns    []net.Conn
+	conns    []*networkConn
 	down     bool
 	silence  chan struct{} // not nil while nothing gets through; closed at its end
 }
@@ -171,7 +171,7 @@ func (n *network) dial(ctx context.Context, _ string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	wrapped := &networkConn{Conn: conn, network: n}
+	wrapped := &networkConn{Conn: conn, network: n, closed: make(chan struct{})}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.conns = append(n.conns, wrapped)
@@ -193,7 +193,19 @@ func (n *network) cut() {
 func (n *network) hush() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.silence = make(chan struct{})
+	if n.silence == nil {
+		n.silence = make(chan struct{})
+	}
+}
+
+// strand silences the connections there are for ever, as a peer does that
+// vanished without a goodbye. New ones work.
+func (n *network) strand() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range n.conns {
+		c.stranded.Store(true)
+	}
 }
 
 func (n *network) heal() {
@@ -208,7 +220,10 @@ func (n *network) heal() {
 
 type networkConn struct {
 	net.Conn
-	network *network
+	network  *network
+	stranded atomic.Bool
+	close    sync.Once
+	closed   chan struct{}
 }
 
 func (c *networkConn) Read(b []byte) (int, error) {
@@ -216,10 +231,22 @@ func (c *networkConn) Read(b []byte) (int, error) {
 	c.network.mu.Lock()
 	silence := c.network.silence
 	c.network.mu.Unlock()
+	if c.stranded.Load() {
+		<-c.closed
+		return 0, net.ErrClosed
+	}
 	if silence != nil {
-		<-silence
+		select {
+		case <-silence:
+		case <-c.closed:
+		}
 	}
 	return n, err
+}
+
+func (c *networkConn) Close() error {
+	c.close.Do(func() { close(c.closed) })
+	return c.Conn.Close()
 }
 
 func session(id string) *databroker.Session {

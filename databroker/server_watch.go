@@ -39,40 +39,62 @@ func (s *Server) watch(ctx context.Context, req *brokerpb.WatchRequest, send fun
 	if err := send(&brokerpb.WatchResponse{Position: s.at(after).proto()}); err != nil {
 		return err
 	}
-	for caughtUp := false; ; {
-		entries, reached, err := s.vault.store.Changes(ctx, after, watchBatch)
+	w := watcher{server: s, kinds: kinds, send: send, after: after}
+	for {
+		more, err := w.tell(ctx)
 		if err != nil {
 			return err
 		}
-		told := after
-		for _, e := range entries {
-			if kinds != nil && !kinds[[KindSize]byte(e.Key.Kind())] {
-				continue
-			}
-			r, err := s.vault.open(ctx, e)
-			if err != nil {
-				return err
-			}
-			told = e.Position
-			if err := send(&brokerpb.WatchResponse{Position: s.at(told).proto(), Record: r.proto()}); err != nil {
-				return err
-			}
-		}
-		more := len(entries) == watchBatch
-		if !more && (reached == after || told != reached || !caughtUp) {
-			caughtUp = true
-			if err := send(&brokerpb.WatchResponse{Position: s.at(reached).proto()}); err != nil {
-				return err
-			}
-		}
-		after = reached
 		if more {
 			continue
 		}
-		if err := s.pause(ctx, after); err != nil {
+		if err := s.pause(ctx, w.after); err != nil {
 			return err
 		}
 	}
+}
+
+// A watcher is one watch under way.
+type watcher struct {
+	server   *Server
+	kinds    map[[KindSize]byte]bool // nil for all
+	send     func(*brokerpb.WatchResponse) error
+	after    uint64 // the position up to which everything has been told
+	caughtUp bool
+}
+
+// tell sends one batch of changes, and reports whether there are more. When
+// there are none it says so with a message that has no record: the first time
+// always, then unless the last record said as much.
+func (w *watcher) tell(ctx context.Context) (more bool, err error) {
+	entries, reached, err := w.server.vault.store.Changes(ctx, w.after, watchBatch)
+	if err != nil {
+		return false, err
+	}
+	told := w.after
+	for _, e := range entries {
+		if w.kinds != nil && !w.kinds[[KindSize]byte(e.Key.Kind())] {
+			continue
+		}
+		r, err := w.server.vault.open(ctx, e)
+		if err != nil {
+			return false, err
+		}
+		told = e.Position
+		if err := w.send(&brokerpb.WatchResponse{Position: w.server.at(told).proto(), Record: r.proto()}); err != nil {
+			return false, err
+		}
+	}
+	if len(entries) == watchBatch {
+		w.after = reached
+		return true, nil
+	}
+	silent := w.caughtUp && told == reached && told != w.after
+	w.after, w.caughtUp = reached, true
+	if silent {
+		return false, nil
+	}
+	return false, w.send(&brokerpb.WatchResponse{Position: w.server.at(reached).proto()})
 }
 
 // pause returns when there is something to tell: a change, or that the time
