@@ -90,7 +90,8 @@ func (p *Provider) renewed(ctx context.Context, m *metadata, token *oauth2.Token
 // only its form is read.
 func (p *Provider) readStored(ctx context.Context, m *metadata, raw config.Secret) (*oidc.IDToken, error) {
 	reader := oidc.NewVerifier(m.issuer, m.keys, &oidc.Config{
-		ClientID: p.o.ClientID, SkipExpiryCheck: true, SkipIssuerCheck: m.anyTenant, InsecureSkipSignatureCheck: true,
+		ClientID: p.o.ClientID, SupportedSigningAlgs: signingAlgorithms, SkipExpiryCheck: true,
+		SkipIssuerCheck: m.anyTenant, InsecureSkipSignatureCheck: true,
 	})
 	token, err := reader.Verify(ctx, raw.Reveal())
 	if err != nil {
