@@ -23,7 +23,8 @@ func (b *builder) checksServerName() bool { return !b.c.InsecureServer }
 // for it. A connection is for the server name it was opened with, and for the
 // other names of the certificate: that is when a browser sends requests for
 // several hosts on one connection (RFC 9113, section 9.1.1). Without a server
-// name there is nothing to mistake.
+// name there is nothing to mistake; an address is none (RFC 6066, section 3),
+// though some clients send it.
 //
 // A route's tls_downstream_server_name is one more name. For a TCP route that
 // stands behind a proxy's name, that is the name.
@@ -31,7 +32,7 @@ func (b *builder) misdirected(domain string, candidates []candidate) []*routev3.
 	if !b.checksServerName() {
 		return nil
 	}
-	names := append(b.namesBeside(domain), domain)
+	names := b.namesBeside(domain)
 	tcp := false
 	for _, c := range candidates {
 		if name := c.route.TLSDownstreamServerName; name != "" {
@@ -43,10 +44,15 @@ func (b *builder) misdirected(domain string, candidates []candidate) []*routev3.
 		}
 	}
 	slices.Sort(names)
-	var none []*routev3.HeaderMatcher // all of them inverted: none matches
+	// All of them are inverted: none matches. The host's own name comes first,
+	// since it is the name on nearly every connection.
+	none := []*routev3.HeaderMatcher{notServerName(domain)}
 	for _, name := range slices.Compact(names) {
-		none = append(none, notServerName(name))
+		if name != domain {
+			none = append(none, notServerName(name))
+		}
 	}
+	none = append(none, once(b, "not an address", notAddress))
 	match := prefix("/")
 	match.Headers = none
 	routes := []*routev3.Route{b.fixed(routeMisdirected, match, 421)}
@@ -104,6 +110,15 @@ func notServerName(name string) *routev3.HeaderMatcher {
 	return &routev3.HeaderMatcher{
 		Name:                 headerServerName,
 		HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: match},
+		InvertMatch:          true,
+	}
+}
+
+// notAddress matches a present server name that is no address.
+func notAddress() *routev3.HeaderMatcher {
+	return &routev3.HeaderMatcher{
+		Name:                 headerServerName,
+		HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: regexString(`[0-9.]+|.*:.*`)},
 		InvertMatch:          true,
 	}
 }

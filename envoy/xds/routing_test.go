@@ -168,6 +168,9 @@ routes:
 		{"a name that nobody has", "unknown.example", "one.example.com", 421},
 		{"the name a route allows", "balancer.internal", "front.example.com", 200},
 		{"the name another route allows", "balancer.internal", "one.example.com", 421},
+		{"an address, as some clients send it", "127.0.0.1.", "two.example.com", 200}, // Go drops the last dot
+		{"an address of six", "2001:db8::1.", "two.example.com", 200},
+		{"what only looks like an address", "127.0.0.1.example", "two.example.com", 421},
 		{"a host without a certificate", "nowhere.example", "nowhere.example", 200},
 		{"a host without a certificate, by another", "one.example.com", "nowhere.example", 421},
 	} {
