@@ -87,7 +87,8 @@ func (h *house) openBroker(ctx context.Context, cfg *config.Config) (err error) 
 	if h.broker, err = databroker.NewServer(ctx, databroker.ServerOptions{Store: h.store, Secret: h.keys.root, Log: h.log}); err != nil {
 		return err
 	}
-	h.conn, err = grpc.NewClient("unix:"+h.sockets.broker, grpc.WithTransportCredentials(insecure.NewCredentials())) // the folder is private
+	dial := append(databroker.DialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials())) // the folder is private
+	h.conn, err = grpc.NewClient("unix:"+h.sockets.broker, dial...)
 	if err != nil {
 		return fmt.Errorf("connect to the databroker: %w", err)
 	}

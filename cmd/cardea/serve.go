@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -56,13 +57,21 @@ func (h *house) run(ctx context.Context, cfg *config.Config, from config.Source,
 	inner, stopParts := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopParts()
 	g, inner := errgroup.WithContext(inner)
-	if err := h.listen(inner, g, cfg); err != nil {
+	last, stopBroker := context.WithCancel(context.WithoutCancel(inner))
+	defer stopBroker()
+	if err := h.listen(inner, last, g, cfg); err != nil {
 		stopParts()
+		stopBroker()
 		return errors.Join(err, g.Wait())
 	}
-	for _, part := range []interface{ Run(context.Context) error }{h.broker, h.view, h.authorize, h.authenticate} {
+	for _, part := range []interface{ Run(context.Context) error }{h.authorize, h.authenticate} {
 		g.Go(func() error { return part.Run(inner) })
 	}
+	g.Go(func() error { return h.broker.Run(last) })
+	g.Go(func() error {
+		defer stopBroker()
+		return h.view.Run(inner) // at its end it writes down which sessions were in use
+	})
 	outer, stopEnvoy := context.WithCancel(inner)
 	defer context.AfterFunc(ctx, stopEnvoy)()
 	started := make(chan struct{})
@@ -90,15 +99,16 @@ func (h *house) run(ctx context.Context, cfg *config.Config, from config.Source,
 	return err
 }
 
-// listen opens the private sockets, and the addresses for operators.
-func (h *house) listen(ctx context.Context, g *errgroup.Group, cfg *config.Config) error {
+// listen opens the private sockets, and the addresses for operators. The
+// databroker's stays open until last ends.
+func (h *house) listen(ctx, last context.Context, g *errgroup.Group, cfg *config.Config) error {
 	control := grpc.NewServer(grpc.MaxConcurrentStreams(1<<16), grpc.NumStreamWorkers(0))
 	authv3.RegisterAuthorizationServer(control, h.authorize)
 	h.ads.Register(control)
 	broker := grpc.NewServer(grpc.MaxRecvMsgSize(32<<20), grpc.MaxSendMsgSize(32<<20))
 	h.broker.Register(broker)
 	return errors.Join(
-		serveGRPC(ctx, g, broker, h.sockets.broker),
+		serveGRPC(last, g, broker, h.sockets.broker),
 		serveGRPC(ctx, g, control, h.sockets.Control),
 		serveHTTP(ctx, g, h.web(), "unix", h.sockets.HTTP),
 		serveHTTP(ctx, g, h.verify.Handler(), "unix", h.sockets.Verify),
@@ -123,5 +133,6 @@ func (h *house) start(ctx context.Context, cfg *config.Config, started chan<- st
 	h.log.Info().Str("address", cfg.Address).Int("routes", len(cfg.Routes)).Str("version", version).Msg("serving")
 	notifySystemd(cfg, "READY=1")
 	h.welcome(cfg, t.err)
+	debug.FreeOSMemory() // starting takes more than serving does
 	return nil
 }
