@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,6 +28,13 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	if _, err := findEnvoy(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	// What runs in parallel here waits for connections to be closed; processors
+	// are not what it needs.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
