@@ -2,7 +2,6 @@ package xds
 
 import (
 	"regexp"
-	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
@@ -62,11 +61,4 @@ func path(p string) *routev3.RouteMatch {
 // prefix matches a beginning of the path, without regard to its segments.
 func prefix(p string) *routev3.RouteMatch {
 	return &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: p}}
-}
-
-// under matches a path and everything below it.
-func under(p string) *routev3.RouteMatch {
-	return &routev3.RouteMatch{
-		PathSpecifier: &routev3.RouteMatch_PathSeparatedPrefix{PathSeparatedPrefix: strings.TrimSuffix(p, "/")},
-	}
 }
