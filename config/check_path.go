@@ -25,6 +25,7 @@ func (l *loading) checkPath(r *Route, key string) {
 		if dots || l.c.MergeSlashes && strings.Contains(p, "//") {
 			l.warn(key+"."+name, "never reached, since paths are brought into one form first")
 		}
+		l.checkSpelling(p, key+"."+name)
 	}
 	given := 0
 	for _, p := range []string{r.Regex, r.Path, r.Prefix} {
@@ -36,6 +37,23 @@ func (l *loading) checkPath(r *Route, key string) {
 		l.warn(key, "of regex, path and prefix only the first given counts, in this order")
 	}
 }
+
+// checkSpelling warns of a path that requests write in another way: a route that
+// is never reached leaves its requests to the next one, whose policy may let
+// more people in.
+func (l *loading) checkSpelling(p, key string) {
+	switch {
+	case strings.ContainsFunc(p, func(c rune) bool { return c <= ' ' || c >= 0x7f }),
+		l.c.NormalizePath && (strings.Contains(p, `\`) || escapedPlain.MatchString(p)):
+		l.warn(key, `never reached, since requests write this in another form (%41 as A, \ as /, blanks and letters beyond ASCII in percent signs): decide by http_path in a policy, which reads paths decoded`)
+	case strings.Contains(p, "%"):
+		l.warn(key, "compared letter for letter, so that a client gets past it by %c3 for %C3: decide by http_path in a policy, which reads paths decoded")
+	}
+}
+
+// escapedPlain finds an escape of a character that needs none (RFC 3986,
+// section 2.3). Envoy undoes those.
+var escapedPlain = regexp.MustCompile(`(?i)%(?:2d|2e|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])`)
 
 // pattern compiles a regular expression; Envoy would refuse it later and take
 // every other change of the reload down with it.

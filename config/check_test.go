@@ -119,6 +119,27 @@ func TestResponseHeaders(t *testing.T) {
 	}
 }
 
+func TestPathsThatRequestsWriteInAnotherWayAreRemarkedOn(t *testing.T) {
+	t.Parallel()
+	const never, letter = "never reached, since requests write this", "compared letter for letter"
+	for path, want := range map[string]string{
+		"/a%64min": never, "/%7Euser": never, "/a b": never, "/ünder": never, `/a\b`: never,
+		"/s%C3%BC": letter, "/a%20b": letter, "/a%2fb": letter,
+		"/admin": "", "/a-b_c.~d;e@f+g": "",
+	} {
+		for _, key := range []string{"prefix", "path"} {
+			c := mustLoad(t, "idp_provider: local\nusers: [{email: a@b.example}]\nroutes:\n- {from: https://a.localhost, to: \"http://b\", allowed_users: [a@b.example], "+key+": '"+path+"'}\n")
+			got := ""
+			for _, w := range c.Warnings {
+				got += w.Error()
+			}
+			if want == "" && got != "" || !strings.Contains(got, want) || want != "" && !strings.Contains(got, "routes[0]."+key) {
+				t.Errorf("%s: %s: warnings %q, want %q", key, path, got, want)
+			}
+		}
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	c := mustLoad(t, `idp_provider: okta
