@@ -172,6 +172,13 @@ function envoy_on_request(handle)
   clean_path(headers)
 end
 
+-- set_cookie_name returns the name under which a browser will send back what a
+-- Set-Cookie value sets. It sends a cookie without a name as its bare value, so
+-- that "=name=x" comes back as name=x (RFC 6265bis, section 5.6).
+local function set_cookie_name(value)
+  return cookie_name(match(value, "^[ \t]*=?([^;]*)"))
+end
+
 function envoy_on_response(handle)
   local headers = handle:headers()
   local cookie = headers:get("set-cookie")
@@ -186,7 +193,7 @@ function envoy_on_response(handle)
   end
   local kept, changed = {}, false
   for _, value in ipairs(values(headers, "set-cookie")) do
-    if ours(cookie_name(match(value, "^[^;]*"))) then
+    if ours(set_cookie_name(value)) then
       changed = true
     else
       kept[#kept + 1] = value

@@ -162,7 +162,7 @@ func testQuery(t *testing.T, h *house, h2 bool) {
 func testSetCookie(t *testing.T, h *house, h2 bool) {
 	sent := []string{
 		"_pomerium=evil; Path=/", "a=1; Path=/", "_pomerium_csrf=x", "__Host-_pomerium_binder=x; Secure",
-		"b=_pomerium; HttpOnly", " _pomerium =x",
+		"b=_pomerium; HttpOnly", " _pomerium =x", "=_pomerium=x; Path=/", " = __Host-_pomerium_binder=x",
 	}
 	got := h.get(t, h2, "GET", "https://app.example.com/", http.Header{"X-Want-Set-Cookie": sent})
 	if diff := cmp.Diff([]string{"a=1; Path=/", "b=_pomerium; HttpOnly"}, got.header["Set-Cookie"]); diff != "" {
