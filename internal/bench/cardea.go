@@ -15,9 +15,10 @@ import (
 // A site is one running Cardea.
 type site struct {
 	*child
-	port   int
-	config string // its file
-	text   string // what is in there
+	program string
+	port    int
+	config  string // its file
+	text    string // what is in there
 }
 
 // hashPassword asks the program, as an operator would.
@@ -46,7 +47,7 @@ func (w *world) newSite(ctx context.Context, name, routes string) (*site, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &site{port: ports[0], config: filepath.Join(dir, "config.yaml")}
+	s := &site{program: w.cardea, port: ports[0], config: filepath.Join(dir, "config.yaml")}
 	var b strings.Builder
 	fmt.Fprintf(&b, "address: %q\nhealth_check_addr: %q\n", loopback(s.port), loopback(ports[1]))
 	fmt.Fprintf(&b, "data_dir: %q\n", filepath.Join(dir, "data"))
@@ -54,7 +55,7 @@ func (w *world) newSite(ctx context.Context, name, routes string) (*site, error)
 	fmt.Fprintf(&b, "certificates: [{cert: %q, key: %q}]\n", w.certificate.file, w.certificate.key)
 	fmt.Fprintf(&b, "idp_provider: local\nusers: [{email: %s, name: Bench, groups: [measurers], password_hash: %q}]\n", personEmail, hash)
 	b.WriteString("jwt_claims_headers: [email, groups]\n")
-	if w.settings.debug != "" {
+	if w.settings.debug != "" && name == "load" {
 		fmt.Fprintf(&b, "debug_address: %q\n", w.settings.debug)
 	}
 	b.WriteString(routes)
@@ -74,7 +75,7 @@ func (s *site) write(text string) error {
 // run starts the program. env is added to the environment.
 func (w *world) run(ctx context.Context, s *site, log io.Writer, env ...string) (err error) {
 	env = append(env, "CARDEA_ENVOY="+w.envoy)
-	s.child, err = startChild(ctx, "cardea", env, log, w.cardea, "serve", "--config", s.config)
+	s.child, err = startChild(ctx, "cardea", env, log, s.program, "serve", "--config", s.config)
 	if err == nil {
 		w.children = append(w.children, s.child)
 	}

@@ -41,7 +41,7 @@ type figure struct {
 	round    int
 	rate     float64       // requests a second
 	p50, p99 time.Duration // of the time from request to answer
-	cpu      time.Duration // processor time of the target for one request
+	cpu      usage         // processor time of the target for one request
 	memory   []residence
 }
 
@@ -63,7 +63,7 @@ func (w *world) shoot(ctx context.Context, t *target, l load) (figure, error) {
 	}
 	before := processorTime(t.pids)
 	out, err := exec.CommandContext(ctx, "h2load", append(argv, t.url("/"))...).CombinedOutput()
-	cpu := processorTime(t.pids) - before
+	cpu := processorTime(t.pids).minus(before)
 	memory := resident(t.pids)
 	if err != nil {
 		return figure{}, fmt.Errorf("h2load on %s: %w\n%s", t.name, err, out)
@@ -80,7 +80,7 @@ func (w *world) shoot(ctx context.Context, t *target, l load) (figure, error) {
 		target: t.name, load: l, memory: memory,
 		rate: float64(len(took)) / float64(l.seconds),
 		p50:  percentile(took, 50), p99: percentile(took, 99),
-		cpu: cpu / time.Duration(len(took)),
+		cpu: usage{cpu.all / time.Duration(len(took)), cpu.envoy / time.Duration(len(took))},
 	}, nil
 }
 

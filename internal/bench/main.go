@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,10 +27,13 @@ type settings struct {
 	routes  int
 	starts  int
 
-	cardea string // the program; "" builds it
-	envoy  string // for the baselines
-	debug  string // debug_address of Cardea
-	logs   string // where Cardea's log goes
+	only string // part of the names of the targets to shoot at; "" is all
+
+	cardea string   // the program; "" builds it
+	others []string // programs to measure beside it
+	envoy  string   // for the baselines
+	debug  string   // debug_address of Cardea
+	logs   string   // where Cardea's log goes
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -85,7 +89,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 func parse(args []string, stderr io.Writer) (settings, error) {
 	var s settings
-	var conns, protos string
+	var conns, protos, others string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&s.rounds, "rounds", 5, "rounds of load; 0 measures none")
@@ -93,9 +97,11 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&conns, "conns", "16", "numbers of connections, with commas")
 	flags.StringVar(&protos, "protos", "h1,h2", "HTTP versions, with commas")
 	flags.IntVar(&s.streams, "streams", 1, "requests at a time on one HTTP/2 connection")
+	flags.StringVar(&s.only, "only", "", "shoot at targets with this in their name alone, such as for a profile")
 	flags.IntVar(&s.routes, "routes", 1000, "size of the large configuration; 0 measures none")
 	flags.IntVar(&s.starts, "starts", 5, "starts of each kind; 0 measures none")
 	flags.StringVar(&s.cardea, "cardea", "", "the program to measure (built when not named)")
+	flags.StringVar(&others, "others", "", "further builds to load with identity headers in the same rounds, with commas")
 	flags.StringVar(&s.envoy, "envoy", envoyPath(), "Envoy for the baselines")
 	flags.StringVar(&s.debug, "debug", "", "debug_address of Cardea under load, for profiles")
 	flags.StringVar(&s.logs, "logs", os.DevNull, "file for what Cardea under load logs")
@@ -104,6 +110,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	}
 	if flags.NArg() > 0 {
 		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if others != "" {
+		s.others = strings.Split(others, ",")
 	}
 	for text := range strings.SplitSeq(conns, ",") {
 		n, err := strconv.Atoi(text)
@@ -122,6 +131,11 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		return s, errors.New("-seconds and -streams must be 1 or more")
 	}
 	return s, nil
+}
+
+// wants reports whether a target is to be shot at.
+func (s *settings) wants(name string) bool {
+	return strings.Contains(name, s.only) || slices.Contains(s.others, name)
 }
 
 // envoyPath is where the rest of the repository looks for an Envoy, too.

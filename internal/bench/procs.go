@@ -49,9 +49,14 @@ func stat(pid int) []string {
 	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 }
 
+// A usage is the processor time of a target: all of it, and Envoy's part.
+type usage struct{ all, envoy time.Duration }
+
+func (u usage) minus(v usage) usage { return usage{u.all - v.all, u.envoy - v.envoy} }
+
 // processorTime is what the processes and their descendants have used.
-func processorTime(pids []int) time.Duration {
-	var ticks int64
+func processorTime(pids []int) usage {
+	var u usage
 	for _, pid := range tree(pids) {
 		f := stat(pid)
 		if len(f) < 13 {
@@ -59,9 +64,13 @@ func processorTime(pids []int) time.Duration {
 		}
 		user, _ := strconv.ParseInt(f[11], 10, 64) // the kernel wrote them
 		system, _ := strconv.ParseInt(f[12], 10, 64)
-		ticks += user + system
+		used := time.Duration(user+system) * clockTick
+		u.all += used
+		if name, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm"); string(name) == "envoy\n" {
+			u.envoy += used
+		}
 	}
-	return time.Duration(ticks) * clockTick
+	return u
 }
 
 // A residence is the resident memory of one process.

@@ -26,6 +26,10 @@ func measureLoad(ctx context.Context, w *world, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	targets = slices.DeleteFunc(targets, func(t *target) bool { return !w.settings.wants(t.name) })
+	if len(targets) == 0 {
+		return fmt.Errorf("-only: no target has %q in its name", w.settings.only)
+	}
 	idle := make(map[string][]residence)
 	for _, t := range targets {
 		idle[t.name] = resident(t.pids)
@@ -57,25 +61,52 @@ func (w *world) loadTargets(ctx context.Context) ([]*target, error) {
 	if err := w.startBaselines(ctx); err != nil {
 		return nil, err
 	}
-	site, err := w.newSite(ctx, "load", w.loadRoutes())
-	if err != nil {
-		return nil, err
-	}
 	log, err := os.OpenFile(w.settings.logs, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	defer func() { _ = log.Close() }() // the program has its own handle
+	defer func() { _ = log.Close() }() // the programs have their own handles
+	guarded, err := w.guardedTargets(ctx, "load", w.cardea, log)
+	if err != nil {
+		return nil, err
+	}
+	baseline := []int{w.baseline.pid()}
+	targets := append([]*target{
+		{name: nameBare, host: "baseA." + domain, port: w.barePort, pids: baseline},
+		{name: nameFloor, host: "baseB." + domain, port: w.floorPort, pids: append(baseline, w.null.pid())},
+	}, guarded...)
+	for i, program := range w.settings.others {
+		others, err := w.guardedTargets(ctx, fmt.Sprintf("other-%d", i), program, log)
+		if err != nil {
+			return nil, err
+		}
+		others[1].name = program
+		targets = append(targets, others[1])
+	}
+	for _, t := range targets {
+		t.cookie = cmp.Or(t.cookie, guarded[1].cookie) // one size for all
+		if err := w.baseline.await(ctx, 10*time.Millisecond, func(ctx context.Context) error { return w.check(ctx, t) }); err != nil {
+			return nil, err
+		}
+	}
+	return targets, nil
+}
+
+// guardedTargets starts a program, signs in, and returns its two targets: the
+// decision alone, and with identity headers. name is that of its folder.
+func (w *world) guardedTargets(ctx context.Context, name, program string, log io.Writer) ([]*target, error) {
+	site, err := w.newSite(ctx, name, w.loadRoutes())
+	if err != nil {
+		return nil, err
+	}
+	site.program = program
 	if err := w.run(ctx, site, log); err != nil {
 		return nil, err
 	}
 	if err := w.answers(ctx, site, "plain."+domain, "/healthz"); err != nil {
 		return nil, err
 	}
-	baseline := []int{w.baseline.pid()}
 	targets := []*target{
-		{name: nameBare, host: "baseA." + domain, port: w.barePort, pids: baseline},
-		{name: nameFloor, host: "baseB." + domain, port: w.floorPort, pids: append(baseline, w.null.pid())},
 		{name: nameEmail, host: "plain." + domain, port: site.port, pids: []int{site.pid()}, guarded: true},
 		{name: nameIdentity, host: "ident." + domain, port: site.port, pids: []int{site.pid()}, guarded: true, identity: true},
 	}
@@ -83,14 +114,8 @@ func (w *world) loadTargets(ctx context.Context) ([]*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range targets[2:] {
-		if t.cookie, err = w.signIn(ctx, site.port, jar, t.url("/")); err != nil {
-			return nil, err
-		}
-	}
 	for _, t := range targets {
-		t.cookie = cmp.Or(t.cookie, targets[3].cookie) // one size for all
-		if err := w.baseline.await(ctx, 10*time.Millisecond, func(ctx context.Context) error { return w.check(ctx, t) }); err != nil {
+		if t.cookie, err = w.signIn(ctx, site.port, jar, t.url("/")); err != nil {
 			return nil, err
 		}
 	}
@@ -129,10 +154,11 @@ func of(figures []figure, name string) []figure {
 	return slices.DeleteFunc(slices.Clone(figures), func(f figure) bool { return f.target != name })
 }
 
-func rateOf(f figure) float64 { return f.rate }
-func p50Of(f figure) float64  { return f.p50.Seconds() * 1e3 }
-func p99Of(f figure) float64  { return f.p99.Seconds() * 1e3 }
-func cpuOf(f figure) float64  { return f.cpu.Seconds() * 1e6 }
+func rateOf(f figure) float64  { return f.rate }
+func p50Of(f figure) float64   { return f.p50.Seconds() * 1e3 }
+func p99Of(f figure) float64   { return f.p99.Seconds() * 1e3 }
+func cpuOf(f figure) float64   { return f.cpu.all.Seconds() * 1e6 }
+func envoyOf(f figure) float64 { return f.cpu.envoy.Seconds() * 1e6 }
 
 // middle is the median of what value says about the figures of a target.
 func middle(figures []figure, name string, value func(figure) float64) float64 {
@@ -174,13 +200,13 @@ func table(targets []*target, figures []figure) string {
 	var b strings.Builder
 	l := figures[0].load
 	fmt.Fprintf(&b, "\n%s, %d connections, %d rounds of %d s\n\n", l.proto, l.conns, figures[len(figures)-1].round+1, l.seconds)
-	b.WriteString("| target | req/s | of bare | of floor | p50 ms | p99 ms | p99 of floor | CPU µs/req | CPU of floor |\n")
-	b.WriteString("|---|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	b.WriteString("| target | req/s | of bare | of floor | p50 ms | p99 ms | p99 of floor | CPU µs/req | of that Envoy | CPU of floor |\n")
+	b.WriteString("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	for _, t := range targets {
-		fmt.Fprintf(&b, "| %s | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f | %.2f |\n", t.name,
+		fmt.Fprintf(&b, "| %s | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f | %.2f |\n", t.name,
 			middle(figures, t.name, rateOf), ratio(figures, t.name, nameBare, rateOf), ratio(figures, t.name, nameFloor, rateOf),
 			middle(figures, t.name, p50Of), middle(figures, t.name, p99Of), ratio(figures, t.name, nameFloor, p99Of),
-			middle(figures, t.name, cpuOf), ratio(figures, t.name, nameFloor, cpuOf))
+			middle(figures, t.name, cpuOf), middle(figures, t.name, envoyOf), ratio(figures, t.name, nameFloor, cpuOf))
 	}
 	return b.String()
 }

@@ -15,7 +15,7 @@ func shots(proto string, conns int, rates map[string][]float64) []figure {
 		for round, rate := range list {
 			all = append(all, figure{
 				target: name, load: load{proto: proto, conns: conns}, round: round,
-				rate: rate, p99: time.Duration(1e9 / rate), cpu: time.Millisecond,
+				rate: rate, p99: time.Duration(1e9 / rate), cpu: usage{time.Millisecond, time.Microsecond},
 			})
 		}
 	}
@@ -62,7 +62,7 @@ func TestTableHasALineForEachTarget(t *testing.T) {
 	figures := shots("h1", 16, map[string][]float64{nameBare: {2000}, nameFloor: {1000}})
 	got := table([]*target{{name: nameBare}, {name: nameFloor}}, figures)
 	for _, want := range []string{
-		"h1, 16 connections, 1 rounds", "| bare Envoy | 2000 | 1.00 | 2.00 | 0.00 | 0.50 | 0.50 | 1000 | 1.00 |",
+		"h1, 16 connections, 1 rounds", "| bare Envoy | 2000 | 1.00 | 2.00 | 0.00 | 0.50 | 0.50 | 1000 | 1 | 1.00 |",
 		"| Envoy, always yes | 1000 | 0.50 | 1.00 |",
 	} {
 		if !strings.Contains(got, want) {
