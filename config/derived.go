@@ -40,3 +40,38 @@ func (c *Config) SignInHost() string {
 	}
 	return strings.ToLower(c.AuthenticateServiceURL.Host)
 }
+
+// ServesHost reports whether hostport, a host with or without a port, is the
+// address of a route. A route that names a port is served there alone; one that
+// names none is served on the default port and, with match_any_incoming_port,
+// on every other.
+func (c *Config) ServesHost(hostport string) bool {
+	host, port := strings.ToLower(hostport), ""
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host, port = host[:i], host[i+1:]
+	}
+	if port == "443" {
+		port = ""
+	}
+	for _, r := range c.Routes {
+		want := r.From.Port
+		if want == "443" {
+			want = ""
+		}
+		portOK := port == want || r.From.Port == "" && c.Flag(FlagAnyIncomingPort)
+		if portOK && r.From.Covers(host) {
+			return true
+		}
+	}
+	return false
+}
+
+// Covers reports whether host, a name in lower case, is From's: the same, or,
+// where that holds a "*", one with some text in its place.
+func (f From) Covers(host string) bool {
+	before, after, wild := strings.Cut(f.Host, "*")
+	if !wild {
+		return before == host
+	}
+	return len(host) > len(before)+len(after) && strings.HasPrefix(host, before) && strings.HasSuffix(host, after)
+}

@@ -81,7 +81,7 @@ func (s *Server) jwt(v visit) {
 func (v visit) passesIdentity() bool {
 	host := ticket.HostName(v.r.Host)
 	for _, r := range v.Config.Routes {
-		if hostMatches(r.From.Host, host) && v.Config.PassIdentity(r) {
+		if r.From.Covers(host) && v.Config.PassIdentity(r) {
 			return true
 		}
 	}

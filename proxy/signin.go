@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"strings"
-
 	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/internal/handoff"
 	"github.com/cardea-proxy/cardea/internal/ticket"
@@ -53,19 +51,9 @@ func (v visit) callbackURI() string { return "https://" + v.r.Host + handoff.Cal
 func (v visit) providerID() string {
 	host := ticket.HostName(v.r.Host)
 	for _, r := range v.Config.Routes {
-		if hostMatches(r.From.Host, host) {
+		if r.From.Covers(host) {
 			return config.ProviderID(v.Config, r)
 		}
 	}
 	return config.ProviderID(v.Config, nil)
-}
-
-// hostMatches reports whether host is pattern, in which one "*" stands for any
-// text.
-func hostMatches(pattern, host string) bool {
-	before, after, wild := strings.Cut(strings.ToLower(pattern), "*")
-	if !wild {
-		return before == host
-	}
-	return len(host) >= len(before)+len(after) && strings.HasPrefix(host, before) && strings.HasSuffix(host, after)
 }
