@@ -15,9 +15,9 @@ import (
 const headerRoutingKey = "x-pomerium-routing-key"
 
 // forward sends a request to the upstream. Nothing is retried: a second try
-// could do twice what was asked once. guard, if any, matches requests that the
-// rewrite would lead astray.
-func (b *builder) forward(r *config.Route) (action *routev3.RouteAction, guard *routev3.RouteMatch) {
+// could do twice what was asked once. guard, if any, is an expression for the
+// paths, with their query, that the rewrite would lead astray.
+func (b *builder) forward(r *config.Route) (action *routev3.RouteAction, guard string) {
 	action = &routev3.RouteAction{
 		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: clusterName(r)},
 		Timeout:          durationpb.New(b.c.UpstreamTimeout(r)),
@@ -31,7 +31,7 @@ func (b *builder) forward(r *config.Route) (action *routev3.RouteAction, guard *
 		action.IdleTimeout = durationpb.New(0) // no limit
 	}
 	if r.IsTCP() {
-		return action, nil
+		return action, ""
 	}
 	b.rewriteHost(r, action)
 	return action, b.rewritePath(r, action)

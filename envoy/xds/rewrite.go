@@ -35,21 +35,27 @@ func (b *builder) rewriteHost(r *config.Route, action *routev3.RouteAction) {
 	})
 }
 
-// rewritePath changes the path after it was authorized. Where that could give
-// a path a meaning that the policy did not see, guard matches what must be
-// refused.
-func (b *builder) rewritePath(r *config.Route, action *routev3.RouteAction) (guard *routev3.RouteMatch) {
+// Two dots, spelled in percent signs or not, that end a segment for somebody:
+// whatever stands behind them is no letter, digit or third dot.
+const (
+	dots    = `(?:\.|%2[eE])`
+	dotsEnd = `(?:[^A-Za-z0-9.?][^?]*)?(?:\?.*)?`
+)
+
+// rewritePath changes the path after it was authorized, and nobody resolves
+// dot segments any more. Where a rewrite could make one, so that the upstream
+// reads a path that the policy did not see, guard matches what must be refused:
+// it is an expression for path and query.
+func (b *builder) rewritePath(r *config.Route, action *routev3.RouteAction) (guard string) {
 	to := r.PrefixRewrite
 	switch {
 	case to != "":
 	case r.RegexRewritePattern != "":
 		action.RegexRewrite = b.substitute(r, "regex_rewrite_pattern", r.RegexRewritePattern, r.RegexRewriteSubstitution)
-		return nil
-	case len(r.To) > 0 && slices.Contains([]string{"http", "https", "h2c"}, r.To[0].URL.Scheme):
-		to = r.To[0].URL.Path
-		if to == "/" && (r.Regex != "" || r.Path != "") {
-			to = "" // "http://app/" names a host, not the one path for everything
-		}
+		// What the expression does is not known: "/app../x" may become "/../x".
+		return `[^?]*` + dots + `{2}` + dotsEnd
+	default:
+		to = upstreamPath(r)
 	}
 	from := r.Prefix
 	if from == "" {
@@ -69,11 +75,24 @@ func (b *builder) rewritePath(r *config.Route, action *routev3.RouteAction) (gua
 			Pattern:      regex("^" + regexp.QuoteMeta(from) + "/*"),
 			Substitution: strings.ReplaceAll(to, `\`, `\\`),
 		}
-		return pathRegex(regexp.QuoteMeta(from) + `(?:\.|%2[eE]){1,2}(?:[^-A-Za-z0-9._~].*)?`)
+		return regexp.QuoteMeta(from) + dots + `{1,2}` + dotsEnd
 	default:
 		action.PrefixRewrite = to
 	}
-	return nil
+	return ""
+}
+
+// upstreamPath is the path of the first destination, which stands for a rewrite
+// where none is given. For a route of one path or an expression, "http://app/"
+// names a host and not the one path for everything.
+func upstreamPath(r *config.Route) string {
+	if len(r.To) == 0 || !slices.Contains([]string{"http", "https", "h2c"}, r.To[0].URL.Scheme) {
+		return ""
+	}
+	if path := r.To[0].URL.Path; path != "/" || r.Regex == "" && r.Path == "" {
+		return path
+	}
+	return ""
 }
 
 // substitute is a replacement by expression. It refuses what Envoy would

@@ -5,6 +5,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/cardea-proxy/cardea/config"
@@ -37,9 +38,13 @@ func (b *builder) routes(c candidate) []*routev3.Route {
 		b.requestHeaders(r, route)
 		action, guard := b.forward(r)
 		route.Action = &routev3.Route_Route{Route: action}
-		if guard != nil {
-			guard.Headers = match.Headers
-			return []*routev3.Route{b.fixed(routeTraversal, guard, 400), route}
+		if guard != "" {
+			astray := proto.Clone(match).(*routev3.RouteMatch)
+			astray.Headers = append(astray.Headers, &routev3.HeaderMatcher{
+				Name:                 ":path",
+				HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: regexString(guard)},
+			})
+			return []*routev3.Route{b.fixed(routeTraversal, astray, 400), route}
 		}
 	}
 	return []*routev3.Route{route}
