@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"encoding/json"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -57,6 +58,29 @@ func secretHeader(name string) bool {
 		return true
 	}
 	return false
+}
+
+// plainQuery returns a query as it may stand in a log: not that of a path of
+// ours, and not one with a parameter of ours, however it is escaped. Those hold
+// tickets, codes and signed links.
+func plainQuery(path, query string) string {
+	decoded, err := url.QueryUnescape(query)
+	if err != nil || strings.Contains(decoded, "pomerium_") || strings.HasPrefix(path, "/.pomerium") || path == "/oauth2/callback" {
+		if query == "" {
+			return ""
+		}
+		return "[redacted]"
+	}
+	return query
+}
+
+// plainHeader returns a header as it may stand in a log: addresses lose their
+// query.
+func plainHeader(name, value string) string {
+	if name == "referer" || name == ":path" {
+		value, _, _ = strings.Cut(value, "?")
+	}
+	return value
 }
 
 // A logIdentity is a person's part of an audit line, in JSON.
@@ -172,7 +196,7 @@ func (e *auditEntry) appendField(b []byte, f logField) []byte {
 	case "path":
 		text = r.rawPath
 	case "query":
-		text = r.rawQuery
+		text = plainQuery(r.path, r.rawQuery)
 	case "host":
 		text = r.host
 	case "ip":
@@ -193,7 +217,7 @@ func (e *auditEntry) appendField(b []byte, f logField) []byte {
 		return e.appendObject(b, f)
 	default:
 		if name, ok := strings.CutPrefix(f.kind, "headers."); ok {
-			text = r.headers[name]
+			text = plainHeader(name, r.headers[name])
 		}
 	}
 	if text == "" {
@@ -243,7 +267,7 @@ func (e *auditEntry) appendObject(b []byte, f logField) []byte {
 		headers := make(map[string]string, len(e.request.headers))
 		for name, value := range e.request.headers {
 			if !secretHeader(name) {
-				headers[name] = value
+				headers[name] = plainHeader(name, value)
 			}
 		}
 		object = headers

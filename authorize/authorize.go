@@ -168,6 +168,8 @@ func (s *Server) check(ctx context.Context, e *auditEntry, in *authv3.CheckReque
 		}
 	case rt == nil:
 		e.verdict = verdict{outcome: outcomeNotFound, reason: reasonRouteNotFound}
+	case rt.pathDecides && hasParameters(r.path):
+		e.verdict = verdict{outcome: outcomeMalformed, reason: reasonMalformed}
 	default:
 		e.identity = s.identify(ctx, g, r, rt)
 		if rt.needsCert {

@@ -78,7 +78,9 @@ func readRequest(r *request, in *authv3.CheckRequest) bool {
 	var hostOK, pathOK bool
 	r.hostname, hostOK = hostnameOf(r.host)
 	r.path, pathOK = decodePath(r.rawPath, r.method)
-	return hostOK && pathOK
+	// TRACE makes a server repeat the request, identity headers and all (RFC
+	// 9110, section 9.3.8); TRACK is another's name for it.
+	return hostOK && pathOK && r.method != "TRACE" && r.method != "TRACK"
 }
 
 // sourceAddress reads Envoy's idea of the client's address. IPv4 mapped into
@@ -181,6 +183,11 @@ func hasDotSegment(path string) bool {
 	}
 	return false
 }
+
+// hasParameters reports whether a segment of path has parameters (RFC 3986,
+// section 3.3). Some servers cut them off before they look where a path leads:
+// to them "/;x/admin" is /admin, to Envoy and to a policy it is not.
+func hasParameters(path string) bool { return strings.IndexByte(path, ';') >= 0 }
 
 // carrier returns what may hold tickets.
 func (r *request) carrier() ticket.Carrier {

@@ -59,6 +59,9 @@ type route struct {
 	readsSession bool
 	readsHeaders bool
 	needsCert    bool // its policy or headers read the client's certificate
+	// pathDecides: the path chooses between policies, in this one or between
+	// the routes of its host. Then it must have one meaning to everybody.
+	pathDecides bool
 
 	passIdentity bool
 	issuer       config.JWTIssuerFormat
@@ -92,6 +95,7 @@ func newGeneration(st State, now func() time.Time) (*generation, error) {
 	}
 	var faults []error
 	verifiers := make(map[string]*certVerifier)
+	digests := make(map[string]map[string]bool) // of the policies on each host
 	for _, r := range c.Routes {
 		rt, err := newRoute(c, r, st.Programs[r.ID], verifiers, now)
 		if err != nil {
@@ -101,6 +105,13 @@ func newGeneration(st State, now func() time.Time) (*generation, error) {
 		g.routes[r.ID] = rt
 		if _, known := g.providers[r.From.Host]; !known {
 			g.providers[r.From.Host] = rt.provider
+			digests[r.From.Host] = make(map[string]bool)
+		}
+		digests[r.From.Host][rt.digest] = true
+	}
+	for _, r := range c.Routes {
+		if rt := g.routes[r.ID]; rt != nil {
+			rt.pathDecides = rt.pathDecides || len(digests[r.From.Host]) > 1
 		}
 	}
 	return g, errors.Join(faults...)
@@ -128,6 +139,7 @@ func newRoute(c *config.Config, r *config.Route, p *policy.Program, verifiers ma
 		hosts: r.DependsOn, certs: certs,
 		readsSession: reads.Session, readsHeaders: len(reads.Headers) > 0,
 		needsCert:    reads.Certificate || reads.CertificateLeaf,
+		pathDecides:  reads.Path,
 		passIdentity: c.PassIdentity(r), issuer: r.JWTIssuerFormat,
 		setHeaders: parseSetHeaders(r.SetRequestHeaders),
 		routingKey: slices.Contains([]config.LoadBalancingPolicy{config.LBMaglev, config.LBRingHash}, r.LoadBalancingPolicy),
