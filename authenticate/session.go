@@ -1,8 +1,10 @@
 package authenticate
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -196,13 +198,20 @@ func tokensOf(session *databroker.Session) idp.Tokens {
 	}
 }
 
+// sameUser compares as the records are written.
+func sameUser(a, b *databroker.User) bool {
+	textA, errA := json.Marshal(a)
+	textB, errB := json.Marshal(b)
+	return errA == nil && errB == nil && bytes.Equal(textA, textB)
+}
+
 // putUser writes what the provider last said about the person, and keeps what
 // others have set. Two sign-ins at once may collide; the later one wins. A
 // refresh makes no new record: a person who was removed stays so until they
 // sign in again.
 func (s *Server) putUser(ctx context.Context, providerID string, identity *idp.Identity, create bool) error {
 	key := databroker.UserKey(providerID, identity.Subject)
-	for range 10 {
+	for range 100 { // twenty tabs may come back from the provider at once
 		user, err := s.o.Broker.User(ctx, key)
 		switch {
 		case errors.Is(err, databroker.ErrNotFound) && !create:
@@ -214,9 +223,13 @@ func (s *Server) putUser(ctx context.Context, providerID string, identity *idp.I
 		case user.Disabled:
 			return errDisabled
 		}
-		user.ID, user.Email, user.Name = identity.Subject, identity.Email, identity.Name
-		user.Groups, user.Claims = identity.Groups, identity.Claims
-		err = s.o.Broker.PutUser(ctx, user)
+		said := user.Clone()
+		said.ID, said.Email, said.Name = identity.Subject, identity.Email, identity.Name
+		said.Groups, said.Claims = identity.Groups, identity.Claims
+		if user.Version > 0 && sameUser(user, said) {
+			return nil // a write would make everybody read it again
+		}
+		err = s.o.Broker.PutUser(ctx, said)
 		if errors.Is(err, databroker.ErrConflict) {
 			continue
 		}
