@@ -128,7 +128,8 @@ func validEmail(s string) bool {
 }
 
 // validArgon2id checks the form $argon2id$v=19$m=..,t=..,p=..$salt$hash, with
-// the least and the most we are ready to compute: m in KiB up to 1 GiB.
+// the least and the most that the built-in provider computes: m in KiB, 7 to
+// 256 MiB, and 1 GiB written in all passes.
 func validArgon2id(s string) bool {
 	parts := strings.Split(s, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != "v=19" {
@@ -139,10 +140,10 @@ func validArgon2id(s string) bool {
 	if err != nil || n != 3 || parts[3] != fmt.Sprintf("m=%d,t=%d,p=%d", m, t, p) {
 		return false
 	}
-	if m < 8*p || m > 1<<20 || t < 1 || t > 64 || p < 1 || p > 64 {
+	if m < 7<<10 || m > 256<<10 || t < 1 || t > 16 || uint64(m)*uint64(t) > 1<<20 || p < 1 || p > 8 {
 		return false
 	}
 	salt, saltErr := base64.RawStdEncoding.DecodeString(parts[4])
 	hash, hashErr := base64.RawStdEncoding.DecodeString(parts[5])
-	return saltErr == nil && hashErr == nil && len(salt) >= 8 && len(hash) >= 16
+	return saltErr == nil && hashErr == nil && len(s) <= 512 && len(salt) >= 8 && len(salt) <= 64 && len(hash) >= 16 && len(hash) <= 64
 }

@@ -76,9 +76,17 @@ func buildSnapshot(cfg *config.Config, programs map[string]*policy.Program, list
 	for id, p := range programs {
 		digests[id] = p.Digest()
 	}
+	ca := systemCA()
+	var trust []byte
+	if len(cfg.UpstreamCA) > 0 && ca != "" { // it stands beside the system's authorities
+		var err error
+		if trust, err = os.ReadFile(ca); err != nil {
+			return nil, fmt.Errorf("read the system's certificates: %w", err)
+		}
+	}
 	return xds.Build(xds.Input{
 		Config: cfg, Certificates: list, PolicyDigests: digests, ErrorPages: errorPages, Sockets: s,
-		SystemCA: systemCA(), IPv4Only: !hasIPv6(),
+		SystemCA: ca, SystemTrust: trust, IPv4Only: !hasIPv6(),
 	})
 }
 
