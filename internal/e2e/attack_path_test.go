@@ -26,6 +26,8 @@ const routesForAttacks = anyRoutePlain + `
   - {from: https://closed.localhost, to: 'http://$PLAIN', allowed_users: [ann@corp.example]}
   - {from: https://closed2.localhost, to: 'http://$PLAIN', allowed_users: [ann@corp.example]}
   - {from: https://open.localhost, to: 'http://$PLAIN', allow_public_unauthenticated_access: true}
+  - {from: https://domain.localhost, to: 'http://$PLAIN', allowed_domains: [corp.example]}
+  - {from: https://otherclient.localhost, to: 'http://$PLAIN', allow_any_authenticated_user: true, idp_client_id: another, idp_client_secret: another secret}
   - {from: https://apart.example, to: 'http://$SECOND', allowed_users: [ann@corp.example]}
   - {from: https://beside.example, to: 'http://$SECOND', allow_public_unauthenticated_access: true}
 `

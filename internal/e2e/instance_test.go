@@ -157,9 +157,7 @@ func (in *instance) begin(t testing.TB) {
 func (in *instance) start(t testing.TB) {
 	t.Helper()
 	in.begin(t)
-	in.words.await(t, 0, `"Ctrl-C stops"; logs:`+"\n"+in.tail(), in.ended, func(line string) bool {
-		return strings.HasPrefix(line, "Ctrl-C stops")
-	})
+	in.words.await(t, 0, `"Ctrl-C stops"`, in.ended, func(line string) bool { return strings.HasPrefix(line, "Ctrl-C stops") })
 }
 
 // tail is the end of the logs, for messages.

@@ -101,10 +101,10 @@ certificates:
   - {cert: $DIR/example.pem, key: $DIR/example-key.pem}
 jwt_claims_headers: {x-email: email, x-dept: dept, x-none: nothing}
 programmatic_redirect_domain_whitelist: [localhost, tools.example]
-authorize_log_fields: [request-id, method, path, query, host, ip, user, email, session-id, route-id, headers]
+authorize_log_fields: [request-id, check-request-id, method, path, host, ip, session-id, user, email, route-id, route-checksum]
 runtime_flags: {pomerium_jwt_endpoint: true}
 routes:
-` + routesForStreams + routesForAttacks + routesForCleaning + routesForDifferences
+` + routesForStreams + routesForPolicies + routesForAttacks + routesForCleaning + routesForDifferences
 	for _, story := range routingStories {
 		text += story.routes
 	}

@@ -30,6 +30,7 @@ var badStarts = []struct {
 	{"a key given twice in a route", "routes:\n  - from: https://a.localhost\n    verify: true\n    allowed_users: [a@b.example]\n    allowed_users: [c@d.example]\n", []string{`config\.yaml:\d+: routes\[0\]\.allowed_users: `}},
 	{"an unknown criterion", "routes:\n  - {from: 'https://a.localhost', verify: true, policy: [{allow: {or: [{emial: {is: a@b.example}}]}}]}\n", []string{`config\.yaml:\d+: routes\[0\]\.policy.*emial`}},
 	{"an operator that a criterion does not have", "routes:\n  - {from: 'https://a.localhost', verify: true, policy: [{allow: {or: [{email: {like: a@b.example}}]}}]}\n", []string{`config\.yaml:\d+: routes\[0\]\.policy.*like`}},
+	{"an operator without criteria", "routes:\n  - {from: 'https://a.localhost', verify: true, policy: [{allow: {not: []}}]}\n", []string{`config\.yaml:\d+: routes\[0\]\.policy.*not`}},
 	{"a certificate that cannot be read", "certificate_file: $DIR/missing.pem\ncertificate_key_file: $DIR/good-key.pem\n" + aRoute, []string{`config\.yaml:\d+: certificate_file: no such file`}},
 	{"a certificate that is none", "certificate_file: $DIR/junk.pem\ncertificate_key_file: $DIR/good-key.pem\n" + aRoute, []string{`config\.yaml:\d+: certificate_file: `}},
 	{"a key of another certificate", "certificate_file: $DIR/good.pem\ncertificate_key_file: $DIR/other-key.pem\n" + aRoute, []string{`config\.yaml:\d+: certificate_key_file: .*(match|belong)`}},
