@@ -5,7 +5,7 @@
 --   cookie                    loses the cookies of our names, nothing else
 --   authorization             goes if it is "Pomerium ..." or "Bearer Pomerium-..."
 --   x-pomerium-authorization  goes
---   :path                     loses the query parameter pomerium_session
+--   :path, referer            lose the query parameter pomerium_session
 -- On the response:
 --   set-cookie                those that name our cookies go
 --
@@ -128,18 +128,18 @@ local function decoded(name)
   end))
 end
 
--- clean_path cuts our parameter out of the query and leaves the rest as it is.
-local function clean_path(headers)
-  local path = headers:get(":path")
-  local mark = path and find(path, "?", 1, true)
+-- without_parameter cuts our parameter out of an address and leaves the rest as
+-- it is. It returns nil if there is nothing to cut.
+local function without_parameter(address)
+  local mark = find(address, "?", 1, true)
   if not mark then
-    return
+    return nil
   end
-  if not find(path, PARAMETER, mark, true) and not find(path, "%", mark, true) then
-    return
+  if not find(address, PARAMETER, mark, true) and not find(address, "%", mark, true) then
+    return nil
   end
   local kept, removed = {}, false
-  for pair in string.gmatch(sub(path, mark + 1) .. "&", "([^&]*)&") do
+  for pair in string.gmatch(sub(address, mark + 1) .. "&", "([^&]*)&") do
     local name = match(pair, "^[^=]*")
     if decoded(name) == PARAMETER then
       removed = true
@@ -148,14 +148,23 @@ local function clean_path(headers)
     end
   end
   if not removed then
-    return
+    return nil
   end
   local query = concat(kept, "&")
-  path = sub(path, 1, mark - 1)
+  address = sub(address, 1, mark - 1)
   if query ~= "" then
-    path = path .. "?" .. query
+    address = address .. "?" .. query
   end
-  headers:replace(":path", path)
+  return address
+end
+
+-- clean_address takes our parameter out of a header that holds an address.
+local function clean_address(headers, name)
+  local address = headers:get(name)
+  local rest = address and without_parameter(address)
+  if rest then
+    headers:replace(name, rest)
+  end
 end
 
 function envoy_on_request(handle)
@@ -169,7 +178,8 @@ function envoy_on_request(handle)
     clean_authorization(headers)
   end
   headers:remove("x-pomerium-authorization")
-  clean_path(headers)
+  clean_address(headers, ":path")
+  clean_address(headers, "referer") -- a page names its own address there
 end
 
 -- set_cookie_name returns the name under which a browser will send back what a

@@ -29,8 +29,8 @@ const placeholder = "@COOKIE_NAME@"
 
 // CleanUpstream returns the script that removes what is ours from a request:
 // the cookies called cookieName and those derived from it, our Authorization
-// schemes, X-Pomerium-Authorization and the query parameter pomerium_session.
-// From an upstream's response it removes cookies of our names.
+// schemes, X-Pomerium-Authorization and the query parameter pomerium_session,
+// also where a Referer repeats it. From an upstream's response it removes cookies of our names.
 //
 // It is an error if cookieName is not a token (RFC 6265, section 4.1.1): such
 // a name could end the string that it is written into.

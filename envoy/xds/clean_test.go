@@ -155,6 +155,10 @@ func testQuery(t *testing.T, h *house, h2 bool) {
 			if line := strings.Fields(got.body); len(line) < 2 || line[1] != tc.want {
 				t.Errorf("the upstream got %q, want %q", got.body, tc.want)
 			}
+			got = h.get(t, h2, "GET", "https://app.example.com/", http.Header{"Referer": {"https://app.example.com" + tc.sent}})
+			if diff := cmp.Diff([]string{"https://app.example.com" + tc.want}, got.field("Referer")); diff != "" {
+				t.Errorf("Referer (-want +got):\n%s", diff)
+			}
 		})
 	}
 }

@@ -67,7 +67,9 @@ func (b *builder) byDomain() (exact map[string][]candidate, wild []*config.Route
 			// CONNECT names the target, so that is the host of the request; the
 			// host of the URL has the pages that a client signs in with.
 			host = hostOf(r.From.Target)
-			exact[r.From.Host] = append(exact[r.From.Host], nil...)
+			if _, known := exact[r.From.Host]; !known && !strings.Contains(r.From.Host, "*") {
+				exact[r.From.Host] = nil
+			}
 		}
 		if strings.Contains(host, "*") {
 			wild = append(wild, r)
@@ -197,7 +199,7 @@ func (b *builder) overlapping(domain string, wild []*config.Route) []candidate {
 // routes, and for the rest it says 404. It answers /ping and /healthz, since
 // whoever checks a machine's health often knows no host of it.
 func (b *builder) catchAll(wild []*config.Route) *routev3.VirtualHost {
-	host := &routev3.VirtualHost{Name: "any", Domains: []string{everyHost}}
+	host := &routev3.VirtualHost{Name: everyHost, Domains: []string{everyHost}}
 	for _, path := range []string{"/ping", "/healthz"} {
 		host.Routes = append(host.Routes, b.alive(path))
 	}
