@@ -26,7 +26,7 @@ func echo(name string) http.Handler {
 		if location := r.Header.Get("X-Want-Location"); location != "" {
 			w.Header().Set("Location", location)
 		}
-		fmt.Fprintf(w, "%s %s %s\nHost: %s\n", r.Method, r.RequestURI, r.Proto, r.Host)
+		fmt.Fprintf(w, "%s %s %s\nServed-By: %s\nHost: %s\n", r.Method, r.RequestURI, r.Proto, name, r.Host)
 		r.Header.Write(w)
 		io.Copy(io.Discard, r.Body) // trailers come behind it
 		for name, values := range r.Trailer {

@@ -352,3 +352,50 @@ routes:
 		}
 	})
 }
+
+func TestHostsThatAreOdd(t *testing.T) {
+	t.Parallel()
+	app := upstream(t, "app")
+	c := load(t, base+fmt.Sprintf(`
+routes:
+- {from: https://any, to: http://%[1]s, allow_any_authenticated_user: true}
+- {from: "https://[2001:db8::1]", to: http://%[1]s, allow_any_authenticated_user: true}
+- {from: "https://192.0.2.1:8443", to: http://%[1]s, allow_any_authenticated_user: true}
+- {from: "tcp+https://*.example.com/db.internal:5432", to: tcp://%[1]s, allow_any_authenticated_user: true}
+- {from: "https://*.example.com", to: http://%[1]s, prefix: /one, allow_any_authenticated_user: true}
+- {from: "https://*", to: http://%[1]s, prefix: /any, allow_any_authenticated_user: true}
+- {from: "https://a.*.example.com", to: http://%[1]s, prefix: /star, allow_any_authenticated_user: true}
+- {from: https://login.example.com, to: http://%[1]s, prefix: /here, allow_any_authenticated_user: true}
+`, app))
+	h := open(t, inputOf(c, newAuthority(t).issue(t, "*.example.com", "any")))
+	for _, tc := range []struct{ host, path, want string }{
+		{"any", "/", "app"},
+		{"[2001:db8::1]", "/", "app"},
+		{"[2001:db8::1]:8443", "/", "app"},
+		{"192.0.2.1:8443", "/", "app"},
+		{"192.0.2.1", "/any", "app"},
+		{"192.0.2.1", "/", ""},
+		{"x.example.com", "/one", "app"},
+		{"x.example.com", "/any", "app"},
+		{"x.example.com", "/two", ""},
+		{"a.b.example.com", "/star", "app"},
+		{"elsewhere.example", "/any", "app"},
+		{"elsewhere.example", "/.pomerium/", "pages"},
+		{"elsewhere.example", "/other", ""},
+		{"login.example.com", "/here", "app"},
+		{"login.example.com", "/there", "pages"},
+		{"login.example.com", "/oauth2/callback", "pages"},
+	} {
+		got := h.raw(t, "", "GET "+tc.path+" HTTP/1.1\r\nHost: "+tc.host+"\r\nConnection: close\r\n\r\n")
+		who := ""
+		if status, rest, _ := strings.Cut(got, "\n"); status == "200" {
+			who = "app"
+			if strings.Contains(rest, "Served-By: pages") {
+				who = "pages"
+			}
+		}
+		if who != tc.want {
+			t.Errorf("%s%s: served by %q, want %q\n%s", tc.host, tc.path, who, tc.want, got)
+		}
+	}
+}
