@@ -67,6 +67,9 @@ type Server struct {
 	state     *stateBox
 	active    atomic.Pointer[applied]
 	scheduled *schedule
+	// peopleChanged holds one token while sessions of the built-in provider wait
+	// to be checked.
+	peopleChanged chan struct{}
 }
 
 // applied is what one configuration makes of the Server.
@@ -85,7 +88,7 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Server{o: o, state: newStateBox(o.StateKey, o.Now), scheduled: newSchedule()}, nil
+	return &Server{o: o, state: newStateBox(o.StateKey, o.Now), scheduled: newSchedule(), peopleChanged: make(chan struct{}, 1)}, nil
 }
 
 // A Prepared is a configuration that was checked and only waits to be used.
@@ -125,6 +128,9 @@ func (s *Server) Apply(ctx context.Context, p *Prepared) error {
 		}
 	}
 	s.active.Store(p.next)
+	if p.next.local != nil {
+		s.checkPeople()
+	}
 	return nil
 }
 

@@ -14,6 +14,7 @@
 //	signout.go       the session ends, here and at the provider
 //	refresh.go       sessions are renewed before their tokens expire, by one replica
 //	schedule.go      which session is due next
+//	people.go        sessions follow the people that the configuration names
 //	builtin.go       the built-in provider, when it is configured
 //	errors.go        the one mapping of errors to what strangers see
 //

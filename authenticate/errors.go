@@ -18,6 +18,7 @@ var (
 	errNoProvider    = errors.New("authenticate: no such identity provider")
 	errNoCookies     = errors.New("authenticate: browser returned no binder cookie")
 	errForeignForm   = errors.New("authenticate: form of another site")
+	errForeignHost   = errors.New("authenticate: callback at an address that no route has")
 	errDisabled      = errors.New("authenticate: user is disabled")
 	errRemoved       = errors.New("authenticate: user was removed")
 	errIdle          = errors.New("authenticate: session was not used for too long")
@@ -59,7 +60,7 @@ func kindOf(err error) pages.Kind {
 		return pages.ClockSkew
 	case errors.Is(err, handoff.ErrExpired), errors.Is(err, errStateExpired):
 		return pages.LinkExpired
-	case errors.Is(err, handoff.ErrSignature), errors.Is(err, handoff.ErrShape), errors.Is(err, errState):
+	case errors.Is(err, handoff.ErrSignature), errors.Is(err, handoff.ErrShape), errors.Is(err, errState), errors.Is(err, errForeignHost):
 		return pages.LinkInvalid
 	case errors.Is(err, databroker.ErrUsed):
 		return pages.LinkUsed

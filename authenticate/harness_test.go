@@ -109,6 +109,7 @@ func newConfig(issuer string) *config.Config {
 	cfg.AuthenticateServiceURL = config.URL{URL: base}
 	cfg.IDPProvider, cfg.IDPClientID, cfg.IDPClientSecret = "oidc", "cardea", "client secret"
 	cfg.RuntimeFlags = map[string]bool{config.FlagRefreshAtIDToken: true}
+	cfg.Routes = []*config.Route{{ID: "app", From: config.From{Scheme: "https", Host: "app.example"}}}
 	if u, err := url.Parse(issuer); err == nil {
 		cfg.IDPProviderURL = config.URL{URL: u}
 	}

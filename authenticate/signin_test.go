@@ -413,7 +413,7 @@ func TestWhoeverSignsInAfterSomebodyElseEndsTheirSession(t *testing.T) {
 
 func TestRoutesWithClientsOfTheirOwnHaveSessionsOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	route := &config.Route{ID: "r", IDPClientID: "cardea", IDPClientSecret: "client secret"}
+	route := &config.Route{ID: "r", From: config.From{Scheme: "https", Host: "app.example"}, IDPClientID: "cardea", IDPClientSecret: "client secret"}
 	w := newWorld(t, func(c *config.Config) {
 		c.IDPClientID, c.Routes = "of-most-routes", []*config.Route{route}
 	})

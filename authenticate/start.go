@@ -2,6 +2,7 @@ package authenticate
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/cardea-proxy/cardea/authenticate/idp"
 	"github.com/cardea-proxy/cardea/databroker"
@@ -15,6 +16,10 @@ func (s *Server) start(v visit) {
 	in, err := s.o.Handoff.ParseSignIn(v.asked())
 	if err != nil {
 		s.fail(v, err)
+		return
+	}
+	if !s.serves(v, in.CallbackURI) {
+		s.fail(v, errForeignHost)
 		return
 	}
 	if v.r.Header.Get("X-Requested-With") == "XMLHttpRequest" {
@@ -31,6 +36,15 @@ func (s *Server) start(v visit) {
 		return
 	}
 	s.toProvider(v, in)
+}
+
+// serves reports whether the callback of a signed request is at an address that
+// routes are served on. A route host signs what its client asks for, and a
+// client may write any port behind a host name; a session brought to another
+// port would come to whoever listens there.
+func (s *Server) serves(v visit, callbackURI string) bool {
+	u, err := url.Parse(callbackURI)
+	return err == nil && v.config.ServesHost(u.Host)
 }
 
 // toProvider sends the browser to the identity provider that in asks for.
