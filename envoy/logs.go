@@ -168,9 +168,16 @@ func isInventory(message string) bool {
 var (
 	secretHeader = regexp.MustCompile(`(?i)'((?:set-)?cookie|(?:proxy-)?authorization|x-pomerium-[a-z0-9-]+)', '[^\n]*'`)
 	queryString  = regexp.MustCompile(`(?i)'(:path|location|referer|x-envoy-original-path)', '([^'?\n]*)\?[^\n]*'`)
+	// Elsewhere in a message: the query of an address, and a signed token.
+	anyQuery = regexp.MustCompile(`(/[^\s'?]*)\?[^\s']+`)
+	anyToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`)
 )
 
 func redact(message string) string {
+	message = anyToken.ReplaceAllString(message, "[redacted]")
+	if strings.Contains(message, "?") {
+		message = anyQuery.ReplaceAllString(message, "$1?[redacted]")
+	}
 	if !strings.Contains(message, "', '") {
 		return message
 	}

@@ -168,3 +168,15 @@ func FuzzRelay(f *testing.F) {
 		}
 	})
 }
+
+func TestNoQueryAndNoTokenOutsideOfHeadersEither(t *testing.T) {
+	for in, want := range map[string]string{
+		"match for URL '/oauth2/callback?code=CANARY&state=CANARY'":   "match for URL '/oauth2/callback?[redacted]'",
+		"'x-tok', 'Bearer eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln'": "'x-tok', 'Bearer [redacted]'",
+		"is this a question?": "is this a question?",
+	} {
+		if got := redact(in); got != want {
+			t.Errorf("redact(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
