@@ -6,7 +6,10 @@ import (
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	familyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/common/dns/v3"
+	dnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
 	caresv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/network/dns_resolver/cares/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -17,22 +20,29 @@ import (
 // is opened: a socket that lost its way is not kept for ever.
 const defaultUDPQueries = 100
 
-// resolve says how the names of a cluster are looked up. Nothing waits for a
-// name at start: one that does not resolve is its own route's trouble.
+// resolve makes c a cluster whose names are looked up, each address of them an
+// upstream. Nothing waits for a name at start: one that does not resolve is its
+// own route's trouble.
 func (b *builder) resolve(c *clusterv3.Cluster) {
-	c.DnsLookupFamily = dnsFamily(b.c.DNSLookupFamily)
-	c.WaitForWarmOnInit = wrapperspb.Bool(false)
+	dns := &dnsv3.DnsCluster{
+		DnsLookupFamily: dnsFamily(b.c.DNSLookupFamily),
+		TypedDnsResolverConfig: &corev3.TypedExtensionConfig{
+			Name:        "envoy.network.dns_resolver.cares",
+			TypedConfig: b.any(b.resolver()),
+		},
+	}
 	if b.c.DNSRefreshRate != nil {
-		c.DnsRefreshRate = durationpb.New(*b.c.DNSRefreshRate)
+		dns.DnsRefreshRate = durationpb.New(*b.c.DNSRefreshRate)
 	}
 	if b.c.DNSFailureRefreshRate != nil {
 		rate := durationpb.New(*b.c.DNSFailureRefreshRate)
-		c.DnsFailureRefreshRate = &clusterv3.Cluster_RefreshRate{BaseInterval: rate, MaxInterval: rate}
+		dns.DnsFailureRefreshRate = &dnsv3.DnsCluster_RefreshRate{BaseInterval: rate, MaxInterval: rate}
 	}
-	c.TypedDnsResolverConfig = &corev3.TypedExtensionConfig{
-		Name:        "envoy.network.dns_resolver.cares",
-		TypedConfig: b.any(b.resolver()),
-	}
+	c.WaitForWarmOnInit = wrapperspb.Bool(false)
+	c.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
+		Name:        "envoy.clusters.dns",
+		TypedConfig: once(b, "dns", func() *anypb.Any { return b.any(dns) }),
+	}}
 }
 
 func (b *builder) resolver() *caresv3.CaresDnsResolverConfig {
@@ -68,16 +78,16 @@ func (b *builder) resolver() *caresv3.CaresDnsResolverConfig {
 	return r
 }
 
-func dnsFamily(f config.DNSLookupFamily) clusterv3.Cluster_DnsLookupFamily {
+func dnsFamily(f config.DNSLookupFamily) familyv3.DnsLookupFamily {
 	switch f {
 	case config.DNSAuto:
-		return clusterv3.Cluster_AUTO
+		return familyv3.DnsLookupFamily_AUTO
 	case config.DNSV4Only:
-		return clusterv3.Cluster_V4_ONLY
+		return familyv3.DnsLookupFamily_V4_ONLY
 	case config.DNSV6Only:
-		return clusterv3.Cluster_V6_ONLY
+		return familyv3.DnsLookupFamily_V6_ONLY
 	case config.DNSAll:
-		return clusterv3.Cluster_ALL
+		return familyv3.DnsLookupFamily_ALL
 	}
-	return clusterv3.Cluster_V4_PREFERRED
+	return familyv3.DnsLookupFamily_V4_PREFERRED
 }

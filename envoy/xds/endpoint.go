@@ -30,10 +30,8 @@ func (b *builder) endpoints(r *config.Route, c *clusterv3.Cluster) {
 		endpoints = append(endpoints, endpoint)
 		sockets = append(sockets, b.upstreamTLS(r, to))
 	}
-	c.LoadAssignment = assignment(c.Name, endpoints)
-	c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
+	static(c, endpoints...)
 	if !fixed {
-		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STRICT_DNS}
 		b.resolve(c)
 	}
 	transportSockets(c, endpoints, sockets)

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,6 +61,34 @@ func TestGolden(t *testing.T) {
 			}
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
 				t.Errorf("snapshot (-want +got), \"make golden\" writes it anew:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestEnvoyTakesTheGoldenSnapshots gives each of them to the real Envoy, which
+// refuses what only looks right.
+func TestEnvoyTakesTheGoldenSnapshots(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*/config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
+			t.Parallel()
+			c, err := config.Load(t.Context(), config.Options{File: file})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.HTTPRedirectAddr != "" {
+				c.HTTPRedirectAddr = freeAddress(t)
+			}
+			ca := newAuthority(t)
+			in := inputOf(c, ca.issue(t, "app.example.com"), ca.issue(t, "*.example.com"))
+			in.ErrorPages = testPages
+			if said := open(t, in).output.String(); strings.Contains(strings.ToLower(said), "deprecated") {
+				t.Errorf("envoy will not take this for long:\n%s", said)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ func (b *builder) healthChecks(r *config.Route) []*corev3.HealthCheck {
 	for i := range r.HealthChecks {
 		h := &r.HealthChecks[i]
 		check := &corev3.HealthCheck{
+			Name:                         "check-" + strconv.Itoa(i),
 			Timeout:                      durationOr(h.Timeout, 5*time.Second),
 			Interval:                     durationOr(h.Interval, 10*time.Second),
 			InitialJitter:                optional(h.InitialJitter),

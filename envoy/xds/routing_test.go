@@ -2,9 +2,11 @@ package xds
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -396,6 +398,32 @@ routes:
 		}
 		if who != tc.want {
 			t.Errorf("%s%s: served by %q, want %q\n%s", tc.host, tc.path, who, tc.want, got)
+		}
+	}
+}
+
+func TestUpstreamsByName(t *testing.T) {
+	t.Parallel()
+	app := upstream(t, "app")
+	_, port, err := net.SplitHostPort(app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := load(t, base+fmt.Sprintf(`
+dns_lookup_family: V4_ONLY
+routes:
+- {from: https://named.example.com, to: "http://app.localhost:%[1]s", allow_any_authenticated_user: true}
+- {from: https://gone.example.com, to: "http://gone.invalid:%[1]s", allow_any_authenticated_user: true}
+- {from: https://two.example.com, to: ["http://app.localhost:%[1]s", "http://127.0.0.1:%[1]s"], load_balancing_policy: ring_hash, allow_any_authenticated_user: true}
+`, port))
+	h := open(t, inputOf(c, newAuthority(t).issue(t, "*.example.com")))
+	for host, want := range map[string]string{"named": "200 app.localhost:" + port, "gone": "503", "two": "200"} {
+		got := h.get(t, false, "GET", "https://"+host+".example.com/", nil)
+		for began := time.Now(); host != "gone" && got.status != 200 && time.Since(began) < 10*time.Second; {
+			got = h.get(t, false, "GET", "https://"+host+".example.com/", nil) // the name is looked up after the start
+		}
+		if said := strings.TrimSpace(fmt.Sprint(got.status, " ", strings.Join(got.field("Host"), ""))); !strings.HasPrefix(said, want) {
+			t.Errorf("%s: got %q, want %q", host, said, want)
 		}
 	}
 }
