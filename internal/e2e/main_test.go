@@ -39,6 +39,7 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	defer shared.stop()
+	defer stopDifferences()
 	return m.Run()
 }
 
