@@ -38,7 +38,9 @@ const maxHops = 60
 func (b *browser) open(address string) view { return b.navigate(address, "", http.MethodGet, nil) }
 
 // follow clicks a link on a page of the host from.
-func (b *browser) follow(from, address string) view { return b.navigate(address, from, http.MethodGet, nil) }
+func (b *browser) follow(from, address string) view {
+	return b.navigate(address, from, http.MethodGet, nil)
+}
 
 // submit sends a form on a page of the host from.
 func (b *browser) submit(from, address string, form url.Values) view {

@@ -88,7 +88,7 @@ func TestAHandoffIsWorthNothingInAnotherBrowser(t *testing.T) {
 		}
 	}
 	h.far.SetUser(testidp.User{Sub: "1", Email: "ann@example.com"})
-	victim.open("https://wiki.corp.example/")
+	victim.open(appPage)
 	wantApp(t, victim.follow("evil.example", link), appPage)
 	v := victim.open("https://app.corp.example/.pomerium/user")
 	if strings.Contains(v.body, "mallory") || !strings.Contains(v.body, "ann@example.com") {
