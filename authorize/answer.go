@@ -15,7 +15,7 @@ import (
 // route, ready to be sent again. It is not changed once it is remembered: many
 // requests send it at the same time.
 type answer struct {
-	response  *authv3.CheckResponse
+	response  *response
 	assertion string // "" where the route passes no identity
 	fixed     []*corev3.HeaderValueOption
 	until     time.Time // from then on another one is made
@@ -38,8 +38,8 @@ const (
 	answerCacheSize = 32768
 )
 
-// allowPlain is the answer that sets nothing. It is never changed.
-var allowPlain = allow(nil)
+// plain is the answer that sets nothing.
+var plain = ready(allow(nil))
 
 func allow(headers []*corev3.HeaderValueOption) *authv3.CheckResponse {
 	return &authv3.CheckResponse{
@@ -50,15 +50,15 @@ func allow(headers []*corev3.HeaderValueOption) *authv3.CheckResponse {
 
 // answerAllowed returns the answer that lets r through on rt, with what its
 // upstream is to be told about p (nil for nobody).
-func (s *Server) answerAllowed(g *generation, rt *route, r *request, p *person, cert clientCert) (*authv3.CheckResponse, error) {
+func (s *Server) answerAllowed(g *generation, rt *route, r *request, p *person, cert clientCert) (*response, error) {
 	if p == nil {
 		if rt.anonymous != nil {
 			return rt.anonymous, nil
 		}
-		return allow(rt.expand(&templateValues{request: r, leaf: cert.leaf, cookie: g.cookieName})), nil
+		return &response{message: allow(rt.expand(&templateValues{request: r, leaf: cert.leaf, cookie: g.cookieName}))}, nil
 	}
 	if !rt.personal {
-		return allowPlain, nil
+		return plain, nil
 	}
 	a, err := s.answerFor(g, rt, r.hostname, p)
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Server) answerAllowed(g *generation, rt *route, r *request, p *person, 
 	}
 	values := &templateValues{person: p, assertion: a.assertion, request: r, leaf: cert.leaf, cookie: g.cookieName}
 	set := rt.expand(values)
-	return allow(append(a.fixed[:len(a.fixed):len(a.fixed)], set...)), nil
+	return &response{message: allow(append(a.fixed[:len(a.fixed):len(a.fixed)], set...))}, nil
 }
 
 // answerFor returns what is remembered for p on rt, or makes it. Two requests
@@ -108,7 +108,7 @@ func makeAnswer(g *generation, rt *route, host string, p *person, now time.Time)
 		return a, nil
 	}
 	headers := append(a.fixed, rt.expand(&templateValues{person: p, assertion: a.assertion, cookie: g.cookieName})...)
-	a.response = allow(headers)
+	a.response = ready(allow(headers))
 	return a, nil
 }
 

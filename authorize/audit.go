@@ -217,7 +217,7 @@ func (e *auditEntry) appendField(b []byte, f logField) []byte {
 		return e.appendObject(b, f)
 	default:
 		if name, ok := strings.CutPrefix(f.kind, "headers."); ok {
-			text = plainHeader(name, r.headers[name])
+			text = plainHeader(name, r.headers.get(name))
 		}
 	}
 	if text == "" {
@@ -265,9 +265,9 @@ func (e *auditEntry) appendObject(b []byte, f logField) []byte {
 	var object any
 	if f.kind == "headers" {
 		headers := make(map[string]string, len(e.request.headers))
-		for name, value := range e.request.headers {
-			if !secretHeader(name) {
-				headers[name] = plainHeader(name, value)
+		for _, h := range e.request.headers {
+			if !secretHeader(h.name) {
+				headers[h.name] = plainHeader(h.name, h.value)
 			}
 		}
 		object = headers

@@ -116,38 +116,38 @@ func (s *Server) Acknowledged(generation uint64) {
 // maxCheck bounds one decision where Envoy set no deadline.
 const maxCheck = 10 * time.Second
 
-// Check answers one question of Envoy's (envoy.service.auth.v3.Authorization).
-// It returns no error: whatever goes wrong is a denial with status 503.
-func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (out *authv3.CheckResponse, err error) {
+// ask decides about the request of x. It returns no error: whatever goes wrong
+// is a denial with status 503.
+func (s *Server) ask(ctx context.Context, x *exchange) (out *response) {
 	start := s.now()
-	var r request
-	e := auditEntry{request: &r, now: start}
+	r, e := &x.request, &x.entry
+	e.request, e.now = r, start
 	defer func() {
 		if fault := recover(); fault != nil {
 			s.log.Error().Str("request_id", r.id).Str("fault", fmt.Sprint(fault)).Bytes("stack", debug.Stack()).Msg("authorize check broke")
 			e.verdict = verdict{reason: reasonPanic}
-			out = s.refuseBroken(&r)
+			out = &response{message: s.refuseBroken(r)}
 		}
 		e.took = s.now().Sub(start)
-		s.audit(&e)
+		s.audit(e)
 	}()
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, maxCheck)
 		defer cancel()
 	}
-	return s.check(ctx, &e, in), nil
+	return s.check(ctx, e)
 }
 
 // check fills in e on its way, so that the audit line is about what happened
 // however it ends.
-func (s *Server) check(ctx context.Context, e *auditEntry, in *authv3.CheckRequest) *authv3.CheckResponse {
+func (s *Server) check(ctx context.Context, e *auditEntry) *response {
 	r := e.request
-	readable := readRequest(r, in)
+	readable := r.derive()
 	state := s.state.Load()
 	if state == nil {
 		e.verdict = verdict{reason: reasonNoState}
-		return s.refuse(nil, nil, r, e.identity, e.verdict)
+		return s.no(nil, nil, e)
 	}
 	e.generation, e.route = state.find(r.routeID, e.now)
 	g, rt := e.generation, e.route
@@ -162,7 +162,7 @@ func (s *Server) check(ctx context.Context, e *auditEntry, in *authv3.CheckReque
 		e.verdict = decideInternal(g, r, e.identity)
 		if e.verdict.outcome == outcomeAllow {
 			if e.identity.person == nil || !tellsWho(r.path) {
-				return allowPlain
+				return plain
 			}
 			rt = g.ownPages
 		}
@@ -178,12 +178,17 @@ func (s *Server) check(ctx context.Context, e *auditEntry, in *authv3.CheckReque
 		e.verdict = s.decide(ctx, rt, r, e.identity, cert)
 	}
 	if e.verdict.outcome != outcomeAllow {
-		return s.refuse(g, rt, r, e.identity, e.verdict)
+		return s.no(g, rt, e)
 	}
 	out, err := s.answerAllowed(g, rt, r, e.identity.person, cert)
 	if err != nil {
 		e.verdict = verdict{reason: reasonPolicy, err: err}
-		return s.refuse(g, rt, r, e.identity, e.verdict)
+		return s.no(g, rt, e)
 	}
 	return out
+}
+
+// no is a refusal, which is made for one request.
+func (s *Server) no(g *generation, rt *route, e *auditEntry) *response {
+	return &response{message: s.refuse(g, rt, e.request, e.identity, e.verdict)}
 }

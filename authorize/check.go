@@ -5,8 +5,6 @@ import (
 	"net/url"
 	"strings"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-
 	"github.com/cardea-proxy/cardea/internal/pages"
 	"github.com/cardea-proxy/cardea/internal/ticket"
 )
@@ -38,42 +36,30 @@ type request struct {
 	method   string
 	host     string // as sent, with its port
 	hostname string // lower case, without port and without a final dot
-	rawPath  string // as sent, without query; "" for CONNECT
+	target   string // as sent, with query; "" for CONNECT
+	rawPath  string // as sent, without query
 	path     string // rawPath, decoded once
 	rawQuery string
-	headers  map[string]string // lower-case names; repeated ones joined by Envoy
+	headers  headerList // lower-case names; repeated ones joined by Envoy
 
-	ip    netip.Addr // the zero value when Envoy named none
-	leaf  string     // the client's certificate, PEM, URL-encoded; "" for none
-	chain string     // the whole chain in the same form; "" for none
+	sourceIP string     // as Envoy wrote it
+	ip       netip.Addr // the zero value when Envoy named none
+	leaf     string     // the client's certificate, PEM, URL-encoded; "" for none
+	chain    string     // the whole chain in the same form; "" for none
 
 	binder  string // the value of the binder cookie; "" for none
 	browser bool   // a Sec-Fetch-* header is there
 }
 
-// readRequest fills r from Envoy's question. It reports false for a request
-// whose path or host a decision and an upstream could read differently.
-func readRequest(r *request, in *authv3.CheckRequest) bool {
-	attributes := in.GetAttributes()
-	http := attributes.GetRequest().GetHttp()
-	extensions := attributes.GetContextExtensions()
-	r.routeID = extensions[extensionRoute]
-	r.digest = extensions[extensionPolicy]
-	r.internal = extensions[extensionInternal] == "true"
-	r.headers = http.GetHeaders()
-	r.id = r.headers["x-request-id"]
-	r.checkID = http.GetId()
-	r.method = http.GetMethod()
-	r.host = http.GetHost()
-	r.rawPath, r.rawQuery, _ = strings.Cut(http.GetPath(), "?")
-	r.path = r.rawPath
-	r.ip = sourceAddress(attributes.GetSource().GetAddress().GetSocketAddress().GetAddress())
-	r.leaf = attributes.GetSource().GetCertificate()
-	if chain := attributes.GetMetadataContext().GetFilterMetadata()[chainNamespace]; chain != nil {
-		r.chain = chain.GetFields()[chainField].GetStringValue()
-	}
-	r.browser = r.headers["sec-fetch-mode"] != "" || r.headers["sec-fetch-site"] != "" ||
-		r.headers["sec-fetch-dest"] != "" || r.headers["sec-fetch-user"] != ""
+// derive fills in what follows from what stands in the message. It reports
+// false for a request whose path or host a decision and an upstream could read
+// differently.
+func (r *request) derive() bool {
+	r.id = r.headers.get("x-request-id")
+	r.rawPath, r.rawQuery, _ = strings.Cut(r.target, "?")
+	r.ip = sourceAddress(r.sourceIP)
+	r.browser = r.headers.get("sec-fetch-mode") != "" || r.headers.get("sec-fetch-site") != "" ||
+		r.headers.get("sec-fetch-dest") != "" || r.headers.get("sec-fetch-user") != ""
 
 	var hostOK, pathOK bool
 	r.hostname, hostOK = hostnameOf(r.host)
@@ -192,9 +178,9 @@ func hasParameters(path string) bool { return strings.IndexByte(path, ';') >= 0 
 // carrier returns what may hold tickets.
 func (r *request) carrier() ticket.Carrier {
 	return ticket.Carrier{
-		Cookie:        r.headers["cookie"],
-		XPomerium:     r.headers["x-pomerium-authorization"],
-		Authorization: r.headers["authorization"],
+		Cookie:        r.headers.get("cookie"),
+		XPomerium:     r.headers.get("x-pomerium-authorization"),
+		Authorization: r.headers.get("authorization"),
 		RawQuery:      r.rawQuery,
 	}
 }
@@ -205,13 +191,13 @@ func (r *request) page(token bool) pages.Request {
 	return pages.Request{
 		Method:         r.method,
 		Path:           r.rawPath,
-		Accept:         r.headers["accept"],
-		ContentType:    r.headers["content-type"],
-		SecFetchMode:   r.headers["sec-fetch-mode"],
-		SecFetchDest:   r.headers["sec-fetch-dest"],
-		XRequestedWith: r.headers["x-requested-with"],
-		UserAgent:      r.headers["user-agent"],
-		Upgrade:        r.headers["upgrade"],
+		Accept:         r.headers.get("accept"),
+		ContentType:    r.headers.get("content-type"),
+		SecFetchMode:   r.headers.get("sec-fetch-mode"),
+		SecFetchDest:   r.headers.get("sec-fetch-dest"),
+		XRequestedWith: r.headers.get("x-requested-with"),
+		UserAgent:      r.headers.get("user-agent"),
+		Upgrade:        r.headers.get("upgrade"),
 		Token:          token,
 	}
 }
@@ -221,7 +207,7 @@ const maxBinder = 128
 
 // readBinder finds the binder cookie called name.
 func (r *request) readBinder(name string) {
-	header := r.headers["cookie"]
+	header := r.headers.get("cookie")
 	if !strings.Contains(header, name) {
 		return
 	}

@@ -166,8 +166,7 @@ func unlessKnown(id identity, v verdict) verdict {
 
 // header returns a header by its canonical name.
 func (r *request) header(name string) (string, bool) {
-	v, ok := r.headers[strings.ToLower(name)]
-	return v, ok
+	return r.headers.find(strings.ToLower(name))
 }
 
 // policyPerson returns p as policies read it.

@@ -12,7 +12,9 @@
 //
 //	authorize.go    Server, Options, New, Apply, Check
 //	generation.go   State -> what decisions under it need; which one counts
-//	check.go        CheckRequest -> request
+//	wire.go         gRPC: bytes -> exchange, response -> bytes
+//	message.go      the bytes of a CheckRequest -> what a decision reads of it
+//	check.go        what follows from that: host name, path, address
 //	identify.go     cookie or handle -> session, user, directory -> person
 //	person.go       person: made once for one version of the records
 //	certificate.go  the client's certificate -> valid or not; certname.go: its names

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 
 	"github.com/cardea-proxy/cardea/config"
@@ -87,8 +86,8 @@ func throughEnvoy(t *testing.T, h *house) (url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := grpc.NewServer()
-	authv3.RegisterAuthorizationServer(g, h)
+	g := grpc.NewServer(grpc.ForceServerCodecV2(Codec()))
+	h.Register(g)
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = g.Serve(listener) })
 	t.Cleanup(func() { g.Stop(); serving.Wait() })

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-
 	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/internal/assertion"
 	"github.com/cardea-proxy/cardea/internal/ticket"
@@ -69,8 +67,8 @@ type route struct {
 	needsJWT     bool // a set header holds the assertion
 	perRequest   bool // a set header may differ between requests of one person
 	routingKey   bool
-	personal     bool                  // its answer depends on who asks
-	anonymous    *authv3.CheckResponse // for nobody; nil when perRequest
+	personal     bool      // its answer depends on who asks
+	anonymous    *response // for nobody; nil when perRequest
 }
 
 // newGeneration readies st. It reports every fault at once.
@@ -157,7 +155,7 @@ func newRoute(c *config.Config, r *config.Route, p *policy.Program, verifiers ma
 	}
 	rt.personal = rt.passIdentity || rt.routingKey || len(rt.setHeaders) > 0
 	if !rt.perRequest {
-		rt.anonymous = allow(rt.expand(&templateValues{}))
+		rt.anonymous = ready(allow(rt.expand(&templateValues{})))
 	}
 	return rt, nil
 }

@@ -111,7 +111,7 @@ func overwrite(name, value string) *corev3.HeaderValueOption {
 // forUpstream returns a header of the client as an upstream may see it: without
 // our cookies and without credentials that were meant for us.
 func (r *request) forUpstream(name, cookieName string) string {
-	value := r.headers[name]
+	value := r.headers.get(name)
 	switch name {
 	case "x-pomerium-authorization":
 		return ""

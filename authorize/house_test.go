@@ -13,6 +13,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/rs/zerolog"
+	"google.golang.org/protobuf/proto"
 	"gopkg.in/yaml.v3"
 
 	"github.com/cardea-proxy/cardea/config"
@@ -307,6 +308,19 @@ func (h *house) ask(q question) reply {
 		h.t.Fatalf("Check: %v", err)
 	}
 	return replyOf(out)
+}
+
+// read makes r the request of q, as far as decisions read it.
+func (h *house) read(r *request, q question) {
+	h.t.Helper()
+	wire, err := proto.Marshal(q.check())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := r.readMessage(string(wire)); err != nil {
+		h.t.Fatal(err)
+	}
+	r.derive()
 }
 
 func replyOf(out *authv3.CheckResponse) reply {

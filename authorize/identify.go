@@ -69,7 +69,7 @@ type ticketKey struct{ value, host string }
 func (s *Server) identify(ctx context.Context, g *generation, r *request, rt *route) identity {
 	found := ticket.Find(r.carrier(), g.cookieName)
 	var id identity
-	id.token = strings.HasPrefix(strings.ToLower(r.headers["authorization"]), "bearer ")
+	id.token = strings.HasPrefix(strings.ToLower(r.headers.get("authorization")), "bearer ")
 	for _, c := range found {
 		if c.Source == ticket.FromHeader || c.Source == ticket.FromQuery && !r.browser {
 			id.token, id.handle = true, true

@@ -133,7 +133,7 @@ func (r *request) comeBack() string {
 			}
 		}
 	default:
-		want = r.headers["referer"]
+		want = r.headers.get("referer")
 	}
 	if len(url.QueryEscape(want)) > maxRedirect {
 		return home

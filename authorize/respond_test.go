@@ -152,7 +152,7 @@ func TestRefusalsTellAStrangerNothing(t *testing.T) {
 		for _, accept := range []string{"text/html", "application/json", "text/plain"} {
 			q := question{route: "app", headers: map[string]string{"accept": accept, "sec-fetch-mode": "cors"}}
 			var r request
-			readRequest(&r, q.check())
+			h.read(&r, q)
 			out := replyOf(h.refuse(h.state.Load().current, nil, &r, identity{}, verdict{outcome: o, reason: reasonPolicy, err: http.ErrAbortHandler}))
 			if out.allowed {
 				t.Fatalf("outcome %v refused is allowed", o)

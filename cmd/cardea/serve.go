@@ -10,9 +10,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cardea-proxy/cardea/authorize"
 	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/envoy"
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -20,6 +20,14 @@ import (
 
 // startPatience is how long Envoy may take to serve a first configuration.
 const startPatience = 60 * time.Second
+
+const (
+	// decisionWorkers are goroutines that answer Envoy and keep their stacks.
+	// When all are busy, as many more as are needed come and go.
+	decisionWorkers = 32
+	// decisionWindow is how much Envoy may send ahead, in bytes.
+	decisionWindow = 16 << 20
+)
 
 // serve runs until SIGTERM or SIGINT, or until a part fails. Envoy goes first:
 // it drains what is under way while everything it asks still answers.
@@ -102,8 +110,14 @@ func (h *house) run(ctx context.Context, cfg *config.Config, from config.Source,
 // listen opens the private sockets, and the addresses for operators. The
 // databroker's stays open until last ends.
 func (h *house) listen(ctx, last context.Context, g *errgroup.Group, cfg *config.Config) error {
-	control := grpc.NewServer(grpc.MaxConcurrentStreams(1<<16), grpc.NumStreamWorkers(0))
-	authv3.RegisterAuthorizationServer(control, h.authorize)
+	control := grpc.NewServer(
+		grpc.ForceServerCodecV2(authorize.Codec()),
+		grpc.MaxConcurrentStreams(1<<16),
+		grpc.NumStreamWorkers(decisionWorkers),
+		// Fixed windows: measuring the path would cost a ping for every question
+		// over a socket that has no delay.
+		grpc.InitialWindowSize(decisionWindow), grpc.InitialConnWindowSize(decisionWindow))
+	h.authorize.Register(control)
 	h.ads.Register(control)
 	broker := grpc.NewServer(grpc.MaxRecvMsgSize(32<<20), grpc.MaxSendMsgSize(32<<20))
 	h.broker.Register(broker)
