@@ -23,10 +23,21 @@ const headerServerName = "x-cardea-sni"
 var spoofed = []string{
 	"forwarded",
 	"front-end-https",
+	"proxy", // becomes HTTP_PROXY in a CGI environment
+	"remote-email",
+	"remote-groups",
+	"remote-name",
+	"remote-user",
 	"true-client-ip",
+	"x-auth-request-access-token",
+	"x-auth-request-email",
+	"x-auth-request-groups",
+	"x-auth-request-preferred-username",
+	"x-auth-request-user",
 	"x-client-ip",
 	"x-client-trace-id",
 	"x-cluster-client-ip",
+	"x-forwarded-access-token",
 	"x-forwarded-client-cert",
 	"x-forwarded-email",
 	"x-forwarded-groups",
@@ -50,7 +61,11 @@ var spoofed = []string{
 	"x-original-uri",
 	"x-original-url",
 	"x-real-ip",
+	"x-remote-group",
+	"x-remote-groups",
+	"x-remote-user",
 	"x-rewrite-url",
+	"x-webauth-user",
 }
 
 // The one header of x-pomerium-* that clients send, and the one of x-envoy-*
