@@ -385,6 +385,51 @@ func TestTabsThatSignInAtOnceEndInOneSession(t *testing.T) {
 	}
 }
 
+func TestALateTabTakesTheSessionOfTheFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := w.browser()
+	b.get(w.asks())
+	first, second := b.atProvider(b.get(w.asks())), b.atProvider(b.get(w.asks()))
+	a, c := w.handed(b.get(first)), w.handed(b.get(second))
+	if w.session(a.SessionID) == nil {
+		t.Error("the second tab ended the session that the first was being handed")
+	}
+	if a.SessionID != c.SessionID {
+		t.Error("two tabs of one browser have two sessions")
+	}
+}
+
+func TestFurtherHostsAreVisitedUnlessTheAddressIsTooLong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := w.browser()
+	b.signIn()
+	in := w.signIn()
+	in.AdditionalHosts = []string{"wiki.example", "board.example"}
+	p := b.get(w.signer.SignInURL(base, in))
+	if p.location == nil || p.location.Host != "wiki.example" {
+		t.Fatalf("got %d %v, want the first further host", p.status, p.location)
+	}
+	next, err := w.signer.ParseStart(p.location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p = b.get(next); p.location == nil || p.location.Host != "board.example" {
+		t.Fatalf("got %d %v, want the second further host", p.status, p.location)
+	}
+	if next, err = w.signer.ParseStart(p.location); err != nil {
+		t.Fatal(err)
+	}
+	if c := w.handed(b.get(next)); c.RedirectURI != appPage || c.Binder != in.Binder {
+		t.Errorf("handoff %+v", c)
+	}
+	in.RedirectURI = "https://app.example/?q=" + strings.Repeat("%25", 1100)
+	if c := w.handed(b.get(w.signer.SignInURL(base, in))); c.RedirectURI != in.RedirectURI {
+		t.Errorf("handoff %+v", c)
+	}
+}
+
 // browserWithSameBinder is b before it had a ticket.
 func (w *world) browserWithSameBinder(b *browser) *browser {
 	other := w.browser()

@@ -70,9 +70,9 @@ func (s *Server) toProvider(v visit, in handoff.SignIn) {
 	redirect(v, to)
 }
 
-// maxStart bounds the address of a further host, in bytes. That host wraps it
-// once more, escaped, and the result has to stay under 8000 octets.
-const maxStart = 5000
+// maxStart bounds the address of a further host, in bytes. What that host makes
+// of it is a little longer and has to stay under 8000 octets.
+const maxStart = 7400
 
 // handBack brings the session to the route host that asked, by way of the
 // further hosts that its route depends on.

@@ -136,10 +136,11 @@ func TestAnAddressTooLongToComeBackToStillOpensTheHost(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, "")
 	for name, query := range map[string]string{
-		"letters":     strings.Repeat("a", 3000),
-		"many":        strings.Repeat("a", 30_000),
-		"percents":    strings.Repeat("%25", 1200),
-		"percents, a": strings.Repeat("%25", 20_000),
+		"letters":                strings.Repeat("a", 3000),
+		"many":                   strings.Repeat("a", 30_000),
+		"percents":               strings.Repeat("%25", 1200),
+		"percents that just fit": strings.Repeat("%25", 870),
+		"a thousand blanks":      strings.Repeat("%20a", 700),
 	} {
 		for _, host := range []string{"app", "board"} { // board goes round by two more hosts
 			v := h.browser().open("https://" + host + ".corp.example/page?q=" + query)
