@@ -57,7 +57,7 @@ type request struct {
 func (r *request) derive() bool {
 	r.id = r.headers.get("x-request-id")
 	r.rawPath, r.rawQuery, _ = strings.Cut(r.target, "?")
-	r.ip = sourceAddress(r.sourceIP)
+	r.ip = r.clientAddress()
 	r.browser = r.headers.get("sec-fetch-mode") != "" || r.headers.get("sec-fetch-site") != "" ||
 		r.headers.get("sec-fetch-dest") != "" || r.headers.get("sec-fetch-user") != ""
 
@@ -67,6 +67,20 @@ func (r *request) derive() bool {
 	// TRACE makes a server repeat the request, identity headers and all (RFC
 	// 9110, section 9.3.8); TRACK is another's name for it.
 	return hostOK && pathOK && r.method != "TRACE" && r.method != "TRACK"
+}
+
+// headerExternalAddress is where Envoy says who the client is. It overwrites
+// what a client sent by that name, on every request.
+const headerExternalAddress = "x-envoy-external-address"
+
+// clientAddress returns the address of the client. The message names the other
+// end of the connection, which behind a load balancer is not the client; the
+// header counts the trusted hops of xff_num_trusted_hops.
+func (r *request) clientAddress() netip.Addr {
+	if addr := sourceAddress(r.headers.get(headerExternalAddress)); addr.IsValid() {
+		return addr
+	}
+	return sourceAddress(r.sourceIP)
 }
 
 // sourceAddress reads Envoy's idea of the client's address. IPv4 mapped into

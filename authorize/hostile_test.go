@@ -67,3 +67,26 @@ func TestAuditNeverHoldsTicketsOrCodes(t *testing.T) {
 		t.Errorf("an ordinary query is missing:\n%s", lines)
 	}
 }
+
+// Behind a load balancer the connection's other end is the balancer.
+func TestTheClientsAddressIsTheOneThatEnvoyTrusts(t *testing.T) {
+	h := newHouse(t, map[string]string{"app": `allow: {or: [{source_ip: 192.0.2.9}]}`}, nil)
+	for name, tc := range map[string]struct {
+		peer, header string
+		want         bool
+	}{
+		"straight":                       {"192.0.2.9", "", true},
+		"through a balancer":             {"10.0.0.1", "192.0.2.9", true},
+		"a balancer with a good address": {"192.0.2.9", "198.51.100.7", false},
+		"a header that is no address":    {"192.0.2.9", "x", true},
+		"somebody else, straight":        {"198.51.100.7", "", false},
+	} {
+		q := question{route: "app", ip: tc.peer}
+		if tc.header != "" {
+			q.headers = map[string]string{"x-envoy-external-address": tc.header}
+		}
+		if got := h.ask(q); got.allowed != tc.want {
+			t.Errorf("%s: allowed %v, want %v", name, got.allowed, tc.want)
+		}
+	}
+}
