@@ -67,7 +67,9 @@ func (b *builder) manager(prefix string) *hcmv3.HttpConnectionManager {
 			MaxConcurrentStreams:        wrapperspb.UInt32(maxStreams),
 			InitialStreamWindowSize:     wrapperspb.UInt32(streamWindow),
 			InitialConnectionWindowSize: wrapperspb.UInt32(connectionWindow),
-			AllowConnect:                true,
+			// No AllowConnect: it offers extended CONNECT, upon which a browser
+			// opens websockets over HTTP/2, without the key that an upstream of
+			// HTTP/1.1 demands (RFC 8441, section 5). Tunnels do not need it.
 		},
 		MaxRequestHeadersKb:   wrapperspb.UInt32(maxHeaderKiB),
 		RequestHeadersTimeout: durationpb.New(headersTimeout),
