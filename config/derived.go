@@ -44,7 +44,8 @@ func (c *Config) SignInHost() string {
 // ServesHost reports whether hostport, a host with or without a port, is the
 // address of a route. A route that names a port is served there alone; one that
 // names none is served on the default port and, with match_any_incoming_port,
-// on every other.
+// on every other. The port of a tunnel is its target's: the pages to sign in
+// with are on any.
 func (c *Config) ServesHost(hostport string) bool {
 	host, port := strings.ToLower(hostport), ""
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
@@ -58,7 +59,7 @@ func (c *Config) ServesHost(hostport string) bool {
 		if want == "443" {
 			want = ""
 		}
-		portOK := port == want || r.From.Port == "" && c.Flag(FlagAnyIncomingPort)
+		portOK := port == want || r.IsTCP() || r.From.Port == "" && c.Flag(FlagAnyIncomingPort)
 		if portOK && r.From.Covers(host) {
 			return true
 		}

@@ -8,6 +8,7 @@ func TestServesHost(t *testing.T) {
 		{Scheme: "https", Host: "app.example.com"},
 		{Scheme: "https", Host: "port.example.com", Port: "8443"},
 		{Scheme: "https", Host: "*.wild.example.com", Port: "443"},
+		{Scheme: "tcp+https", Host: "ssh.example.com", Port: "22"},
 	} {
 		c.Routes = append(c.Routes, &Route{From: from})
 	}
@@ -15,6 +16,7 @@ func TestServesHost(t *testing.T) {
 		"app.example.com": true, "APP.example.com:443": true, "app.example.com:9999": true,
 		"port.example.com:8443": true, "port.example.com": false, "port.example.com:9999": false,
 		"a.wild.example.com": true, "a.wild.example.com:9999": false, "wild.example.com": false, ".wild.example.com": false,
+		"ssh.example.com:22": true, "ssh.example.com": true, "ssh.example.com:8443": true,
 		"evil.example.com": false, "app.example.com.evil": false, "": false, "[::1]:8443": false,
 	} {
 		if got := c.ServesHost(host); got != want {
