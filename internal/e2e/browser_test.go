@@ -206,7 +206,7 @@ func TestInChromium(t *testing.T) {
 			ws.onopen = () => ws.send("hello"); ws.onmessage = e => done(e.data); ws.onerror = () => done("error");
 		})`, chromedp.EvalAwaitPromise))
 		if err != nil || echoed != "hello" {
-			t.Errorf("got %q: %v", echoed, err)
+			t.Errorf("got %q: %v\n%s", echoed, err, in.tail())
 		}
 		b.clean(t, 404) // the upstream has no icon
 	})

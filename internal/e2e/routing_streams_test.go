@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/http2"
 	"golang.org/x/net/websocket"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -255,4 +256,39 @@ func flip(handle string) string {
 		letter = "B"
 	}
 	return handle[:i] + letter + handle[i+1:]
+}
+
+// TestATunnelOverHTTP2 sends bytes through a stream of a connection that could
+// carry others.
+func TestATunnelOverHTTP2(t *testing.T) {
+	s := use(t)
+	there, back := io.Pipe()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodConnect, s.in.at("open.localhost/"), there)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "open.localhost:7001"
+	transport := &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: s.root.pool()}, DialTLSContext: func(ctx context.Context, network, _ string, c *tls.Config) (net.Conn, error) {
+		c.ServerName = "open.localhost"
+		return (&tls.Dialer{Config: c}).DialContext(ctx, network, s.in.address)
+	}}
+	defer transport.CloseIdleConnections()
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("status %d", resp.StatusCode)
+	}
+	from := bufio.NewReader(resp.Body)
+	for _, line := range []string{"one\n", "two\n"} {
+		if _, err := io.WriteString(back, line); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := from.ReadString('\n'); got != line {
+			t.Errorf("sent %q, got %q (%v)", line, got, err)
+		}
+	}
+	_ = back.Close()
 }
