@@ -166,10 +166,10 @@ func (w *world) refresher(client *databroker.Client, p *rotating) *Server {
 
 func TestRunKeepsASessionFreshUntilItsEnd(t *testing.T) {
 	t.Parallel()
-	inBubble(t, 2, 30*time.Minute, 100*time.Minute, func(t *testing.T, p *rotating, c *databroker.Client) {
+	inBubble(t, 2, 10*time.Minute, 33*time.Minute, func(t *testing.T, p *rotating, c *databroker.Client) {
 		start := time.Now()
 		for range 9 {
-			time.Sleep(11 * time.Minute)
+			time.Sleep(3*time.Minute + 30*time.Second)
 			s, err := c.Session(t.Context(), "s")
 			if err != nil {
 				t.Fatalf("after %v: %v", time.Since(start), err)
@@ -186,8 +186,8 @@ func TestRunKeepsASessionFreshUntilItsEnd(t *testing.T) {
 		for _, at := range p.asked {
 			after = append(after, at.Sub(start).Round(time.Minute))
 		}
-		// A fifth of 30 minutes before the end of the tokens; the last ones outlive the session.
-		if len(after) != 3 || after[0] != 24*time.Minute || after[1] != 48*time.Minute || after[2] != 72*time.Minute {
+		// A fifth of ten minutes before the end of the tokens; the last ones outlive the session.
+		if len(after) != 3 || after[0] != 8*time.Minute || after[1] != 16*time.Minute || after[2] != 24*time.Minute {
 			t.Errorf("refreshed after %v", after)
 		}
 	})
