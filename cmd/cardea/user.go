@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -40,9 +41,11 @@ func readPassword(cmd *cobra.Command, t terminal) (string, error) {
 	in, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-		line = strings.TrimRight(line, "\r\n")
-		if line == "" {
-			return "", errors.Join(errors.New("no password on standard input"), err)
+		if err != nil && !errors.Is(err, io.EOF) { // a last line may lack its end
+			return "", fmt.Errorf("read password: %w", err)
+		}
+		if line = strings.TrimRight(line, "\r\n"); line == "" {
+			return "", errors.New("no password on standard input")
 		}
 		return line, nil
 	}
