@@ -74,6 +74,11 @@ func (s *Server) toProvider(v visit, in handoff.SignIn) {
 // of it is a little longer and has to stay under 8000 octets.
 const maxStart = 7400
 
+// pageBefore is how many hosts are still to come when a page takes the place of
+// a redirect. Each host takes four redirects, and browsers follow no more than
+// twenty in a row; a page begins the count again.
+const pageBefore = 2
+
 // handBack brings the session to the route host that asked, by way of the
 // further hosts that its route depends on.
 func (s *Server) handBack(v visit, in handoff.SignIn, session *databroker.Session) {
@@ -81,6 +86,10 @@ func (s *Server) handBack(v visit, in handoff.SignIn, session *databroker.Sessio
 		host := in.AdditionalHosts[0]
 		in.AdditionalHosts = in.AdditionalHosts[1:]
 		if to := s.o.Handoff.StartURL(host, s.o.Handoff.SignInURL(v.base, in)); len(to) <= maxStart {
+			if len(in.AdditionalHosts) == pageBefore {
+				s.o.Pages.Redirect(to).Send(v.w)
+				return
+			}
 			redirect(v, to)
 			return
 		}
