@@ -143,9 +143,9 @@ func TestAHandshakeInPieces(t *testing.T) {
 // TestTLS holds the listener to its versions, suites and curves.
 func TestTLS(t *testing.T) {
 	s := use(t)
-	try := func(c tls.Config) (tls.ConnectionState, error) {
+	try := func(c *tls.Config) (tls.ConnectionState, error) {
 		c.ServerName = "open.localhost"
-		conn, err := s.in.tryDial(&c)
+		conn, err := s.in.tryDial(c)
 		if err != nil {
 			return tls.ConnectionState{}, err
 		}
@@ -154,19 +154,19 @@ func TestTLS(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name   string
-		config tls.Config
+		config *tls.Config
 		good   bool
 	}{
-		{"TLS 1.3", tls.Config{MinVersion: tls.VersionTLS13}, true},
-		{"TLS 1.2", tls.Config{MaxVersion: tls.VersionTLS12}, true},
-		{"TLS 1.1", tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, false},
-		{"TLS 1.0", tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, false},
-		{"a suite without forward secrecy", tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}}, false},
-		{"a suite of blocks", tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}}, false},
-		{"a suite of ours", tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}}, true},
-		{"the curve P-256", tls.Config{CurvePreferences: []tls.CurveID{tls.CurveP256}}, true},
-		{"the curve X25519", tls.Config{CurvePreferences: []tls.CurveID{tls.X25519}}, true},
-		{"the curve P-384", tls.Config{CurvePreferences: []tls.CurveID{tls.CurveP384}}, false},
+		{"TLS 1.3", &tls.Config{MinVersion: tls.VersionTLS13}, true},
+		{"TLS 1.2", &tls.Config{MaxVersion: tls.VersionTLS12}, true},
+		{"TLS 1.1", &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, false},
+		{"TLS 1.0", &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, false},
+		{"a suite without forward secrecy", &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}}, false},
+		{"a suite of blocks", &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}}, false},
+		{"a suite of ours", &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}}, true},
+		{"the curve P-256", &tls.Config{CurvePreferences: []tls.CurveID{tls.CurveP256}}, true},
+		{"the curve X25519", &tls.Config{CurvePreferences: []tls.CurveID{tls.X25519}}, true},
+		{"the curve P-384", &tls.Config{CurvePreferences: []tls.CurveID{tls.CurveP384}}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if _, err := try(tc.config); (err == nil) != tc.good {
@@ -175,13 +175,13 @@ func TestTLS(t *testing.T) {
 		})
 	}
 	t.Run("our order of suites counts", func(t *testing.T) {
-		state, err := try(tls.Config{MaxVersion: tls.VersionTLS12})
+		state, err := try(&tls.Config{MaxVersion: tls.VersionTLS12})
 		if err != nil || state.CipherSuite != tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 {
 			t.Errorf("suite %s (%v)", tls.CipherSuiteName(state.CipherSuite), err)
 		}
 	})
 	t.Run("HTTP/2 is chosen where both are offered", func(t *testing.T) {
-		state, err := try(tls.Config{NextProtos: []string{"http/1.1", "h2"}})
+		state, err := try(&tls.Config{NextProtos: []string{"http/1.1", "h2"}})
 		if err != nil || state.NegotiatedProtocol != "h2" {
 			t.Errorf("protocol %q (%v)", state.NegotiatedProtocol, err)
 		}
