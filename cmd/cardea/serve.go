@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -72,13 +73,21 @@ func (h *house) run(ctx context.Context, cfg *config.Config, from config.Source,
 		stopBroker()
 		return errors.Join(err, g.Wait())
 	}
-	for _, part := range []interface{ Run(context.Context) error }{h.authorize, h.authenticate} {
-		g.Go(func() error { return part.Run(inner) })
-	}
 	g.Go(func() error { return h.broker.Run(last) })
+	// These write to the broker until they end: the view which sessions were in
+	// use, authenticate the tokens of a refresh under way.
+	var writers sync.WaitGroup
+	for _, part := range []interface{ Run(context.Context) error }{h.authorize, h.authenticate, h.view} {
+		writers.Add(1)
+		g.Go(func() error {
+			defer writers.Done()
+			return part.Run(inner)
+		})
+	}
 	g.Go(func() error {
-		defer stopBroker()
-		return h.view.Run(inner) // at its end it writes down which sessions were in use
+		writers.Wait()
+		stopBroker()
+		return nil
 	})
 	outer, stopEnvoy := context.WithCancel(inner)
 	defer context.AfterFunc(ctx, stopEnvoy)()
