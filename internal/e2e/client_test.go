@@ -144,7 +144,7 @@ func (c *client) browse(t testing.TB, address string) answer {
 // follow goes where a redirect leads, until something else comes.
 func (c *client) follow(t testing.TB, a answer, headers ...string) answer {
 	t.Helper()
-	for range 12 {
+	for range 20 { // as browsers do
 		if a.status != http.StatusFound && a.status != http.StatusSeeOther {
 			return a
 		}

@@ -2,9 +2,12 @@ package e2e
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -125,6 +128,24 @@ func (in *instance) lastEnvoyPID(t testing.TB) int {
 	return 0
 }
 
+// pause stops the program alone, and waits until the last of its threads has.
+func (in *instance) pause(t testing.TB) {
+	t.Helper()
+	in.signal(t, syscall.SIGSTOP)
+	eventually(t, patience, "stop of every thread", func() error {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", in.cmd.Process.Pid))
+		if err != nil || len(threads) == 0 {
+			t.Skip("whether a process has stopped is read from /proc")
+		}
+		for _, thread := range threads {
+			if stat, err := os.ReadFile(thread); err == nil && !strings.Contains(string(stat), ") T ") {
+				return errors.New("one runs")
+			}
+		}
+		return nil
+	})
+}
+
 // TestADecisionThatDoesNotCome stops the program that decides, while Envoy goes
 // on: doubt denies.
 func TestADecisionThatDoesNotCome(t *testing.T) {
@@ -135,7 +156,7 @@ func TestADecisionThatDoesNotCome(t *testing.T) {
 	c.browse(t, h.in.at("app.localhost/")).want(t, http.StatusOK)
 	c.get(t, h.in.at("public.localhost/")).want(t, http.StatusOK)
 	before := u.count.Load()
-	h.in.signal(t, syscall.SIGSTOP)
+	h.in.pause(t)
 	for _, path := range []string{"app.localhost/", "public.localhost/", "app.localhost/again"} {
 		a := c.get(t, h.in.at(path), "Accept", "text/html")
 		if a.status != http.StatusServiceUnavailable || !strings.Contains(a.header.Get("Content-Type"), "text/html") {

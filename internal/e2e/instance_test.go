@@ -133,7 +133,11 @@ func (in *instance) begin(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.cmd = exec.Command(built, "--config", in.file)
+	var args []string
+	if in.file != "" {
+		args = []string{"--config", in.file}
+	}
+	in.cmd = exec.Command(built, args...)
 	in.cmd.Dir = in.dir
 	in.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + in.dir, "TMPDIR=" + os.TempDir(), "CARDEA_ENVOY=" + envoy,

@@ -104,7 +104,7 @@ programmatic_redirect_domain_whitelist: [localhost, tools.example]
 authorize_log_fields: [request-id, check-request-id, method, path, host, ip, session-id, user, email, route-id, route-checksum]
 runtime_flags: {pomerium_jwt_endpoint: true}
 routes:
-` + routesForStreams + routesForPolicies + routesForAttacks + routesForCleaning
+` + routesForStreams + routesForPolicies + routesForSessions + routesForAttacks + routesForCleaning
 	for _, story := range routingStories {
 		text += story.routes
 	}
