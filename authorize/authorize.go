@@ -185,7 +185,10 @@ func (s *Server) check(ctx context.Context, e *auditEntry) *response {
 		e.verdict = verdict{reason: reasonPolicy, err: err}
 		return s.no(g, rt, e)
 	}
-	return out
+	if r.internal {
+		return out // our own pages need the cookies
+	}
+	return r.cleaned(out, rt, g.cookieName)
 }
 
 // no is a refusal, which is made for one request.

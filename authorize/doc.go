@@ -20,6 +20,7 @@
 //	certificate.go  the client's certificate -> valid or not; certname.go: its names
 //	decide.go       request, person, certificate -> policy -> verdict
 //	answer.go       allowed: the headers, remembered for a person on a route
+//	clean.go        our cookies out of what goes upstream
 //	headers.go      the assertion, claim headers, what of the client's may go up
 //	claims.go       claims as text; template.go: ${pomerium.*} in set headers
 //	respond.go      refused: redirect or page; errors.go: the one table of them

@@ -64,6 +64,7 @@ type route struct {
 	passIdentity bool
 	issuer       config.JWTIssuerFormat
 	setHeaders   []setHeader
+	setsCookie   bool // one of them is Cookie
 	needsJWT     bool // a set header holds the assertion
 	perRequest   bool // a set header may differ between requests of one person
 	routingKey   bool
@@ -149,6 +150,7 @@ func newRoute(c *config.Config, r *config.Route, p *policy.Program, verifiers ma
 		rt.issuer = c.JWTIssuerFormat
 	}
 	for _, h := range rt.setHeaders {
+		rt.setsCookie = rt.setsCookie || h.name == "cookie"
 		rt.needsJWT = rt.needsJWT || h.value.has(pieceJWT)
 		rt.perRequest = rt.perRequest || h.value.perRequest()
 		rt.needsCert = rt.needsCert || h.value.has(pieceCertFingerprint, pieceCertDNS, pieceCertEmail)

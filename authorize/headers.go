@@ -129,17 +129,14 @@ func (r *request) forUpstream(name, cookieName string) string {
 	return value
 }
 
-// otherCookies returns the cookies in header that are not ours: called name, or
-// name, an underscore and more, also behind the prefixes of RFC 6265bis.
-func otherCookies(header, name string) string {
+// otherCookies returns the cookies in header that are not ours.
+func otherCookies(header, cookieName string) string {
 	var kept []string
 	for pair := range strings.SplitSeq(header, ";") {
-		called, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
-		called = strings.TrimPrefix(strings.TrimPrefix(called, "__Host-"), "__Secure-")
-		if called == name || strings.HasPrefix(called, name+"_") {
-			continue
+		name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if !isOurs(strings.TrimSpace(name), cookieName) {
+			kept = append(kept, strings.TrimSpace(pair))
 		}
-		kept = append(kept, strings.TrimSpace(pair))
 	}
 	return strings.Join(kept, "; ")
 }

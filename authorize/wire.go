@@ -16,18 +16,26 @@ import (
 // A response is an answer to Envoy. It may be sent many times at once and is
 // never changed.
 type response struct {
-	message *authv3.CheckResponse
-	wire    []byte // the message in bytes, where it is worth keeping; or nil
+	message *authv3.CheckResponse // nil: the bytes say it
+	wire    []byte                // the message in bytes, where they are at hand; or nil
+	bare    *response             // the same for a request that loses its Cookie header; or nil
 }
 
-// ready returns a response that is sent often: its bytes are made once. A
-// message that has none, because some text in it is not UTF-8, cannot be sent.
+// ready returns a response that lets through and is sent often: its bytes are
+// made once. A message that has none, because some text in it is not UTF-8,
+// cannot be sent.
 func ready(message *authv3.CheckResponse) *response {
 	wire, err := proto.Marshal(message)
 	if err != nil {
 		return &response{message: message} // sending it will say what is wrong
 	}
-	return &response{message: message, wire: wire}
+	bare := proto.Clone(message).(*authv3.CheckResponse)
+	bare.GetOkResponse().HeadersToRemove = []string{"cookie"}
+	without, err := proto.Marshal(bare)
+	if err != nil {
+		return &response{message: message}
+	}
+	return &response{message: message, wire: wire, bare: &response{message: bare, wire: without}}
 }
 
 // An exchange is one question on its way. Exchanges are used again, to spare
@@ -113,5 +121,13 @@ func (s *Server) Check(ctx context.Context, in *authv3.CheckRequest) (*authv3.Ch
 	if err := x.request.readMessage(string(wire)); err != nil {
 		return nil, err
 	}
-	return s.ask(ctx, x).message, nil
+	out := s.ask(ctx, x)
+	if out.message != nil {
+		return out.message, nil
+	}
+	message := new(authv3.CheckResponse)
+	if err := proto.Unmarshal(out.wire, message); err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	return message, nil
 }

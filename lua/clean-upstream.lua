@@ -1,40 +1,17 @@
--- Takes what is ours out of a request before the upstream sees it, and out of
--- the upstream's response before the browser sees it.
+-- Takes what is ours out of a request before the upstream sees it.
 --
--- Reads and sets, on the request:
+-- Reads and sets:
 --   cookie                    loses the cookies of our names, nothing else
 --   authorization             goes if it is "Pomerium ..." or "Bearer Pomerium-..."
 --   x-pomerium-authorization  goes
 --   :path, referer            lose the query parameter pomerium_session
--- On the response:
---   set-cookie                those that name our cookies go
 --
--- Our names are NAME itself, whatever begins with NAME_, and both behind the
--- prefixes __Host- and __Secure-. Every call into Envoy costs, so each part
--- looks with a plain find before it takes anything apart.
+-- Envoy runs it only on requests in which one of these might be found
+-- (envoy/xds/filter_clean.go has the conditions, which must let through all that
+-- is looked for here). Every call into Envoy costs, so each part looks with a
+-- plain find before it takes anything apart.
 
-local NAME = "@COOKIE_NAME@"
 local PARAMETER = "pomerium_session"
-
-local find, sub, lower, match, gsub = string.find, string.sub, string.lower, string.match, string.gsub
-local concat = table.concat
-
--- ours tells whether a cookie of this name is ours.
-local function ours(name)
-  local bare = name
-  if sub(bare, 1, 7) == "__Host-" then
-    bare = sub(bare, 8)
-  elseif sub(bare, 1, 9) == "__Secure-" then
-    bare = sub(bare, 10)
-  end
-  return bare == NAME or sub(bare, 1, #NAME + 1) == NAME .. "_"
-end
-
--- cookie_name returns what stands before "=" (all of it, if there is none),
--- without the white space around it, as a server would read it.
-local function cookie_name(pair)
-  return match(pair, "^[ \t]*([^=]-)[ \t]*=") or match(pair, "^[ \t]*(.-)[ \t]*$")
-end
 
 -- without_ours returns a Cookie value without our cookies, byte for byte as it
 -- was elsewhere; the same value if none was ours, nil if nothing is left.
@@ -62,23 +39,6 @@ local function without_ours(value)
     return nil
   end
   return rest
-end
-
--- values returns all values of a header.
-local function values(headers, name)
-  local all = {}
-  for i = 0, headers:getNumValues(name) - 1 do
-    all[i + 1] = headers:getAtIndex(name, i)
-  end
-  return all
-end
-
--- set gives a header exactly these values.
-local function set(headers, name, all)
-  headers:remove(name)
-  for _, value in ipairs(all) do
-    headers:add(name, value)
-  end
 end
 
 local function clean_cookies(headers)
@@ -180,36 +140,4 @@ function envoy_on_request(handle)
   headers:remove("x-pomerium-authorization")
   clean_address(headers, ":path")
   clean_address(headers, "referer") -- a page names its own address there
-end
-
--- set_cookie_name returns the name under which a browser will send back what a
--- Set-Cookie value sets. It sends a cookie without a name as its bare value, so
--- that "=name=x" comes back as name=x (RFC 6265bis, section 5.6).
-local function set_cookie_name(value)
-  return cookie_name(match(value, "^[ \t]*=?([^;]*)"))
-end
-
-function envoy_on_response(handle)
-  local headers = handle:headers()
-  local cookie = headers:get("set-cookie")
-  if not cookie or not find(cookie, NAME, 1, true) then
-    return
-  end
-  -- Answers that Envoy or authorize made come this way too, and their cookies
-  -- are meant. Envoy itself sets this header on what an upstream answered, over
-  -- whatever the upstream wrote there, and on nothing else.
-  if not headers:get("x-envoy-upstream-service-time") then
-    return
-  end
-  local kept, changed = {}, false
-  for _, value in ipairs(values(headers, "set-cookie")) do
-    if ours(set_cookie_name(value)) then
-      changed = true
-    else
-      kept[#kept + 1] = value
-    end
-  end
-  if changed then
-    set(headers, "set-cookie", kept)
-  end
 end

@@ -5,6 +5,8 @@
 // ready for a filter. Which routes a script runs on is for envoy/xds to say.
 //
 //	clean-upstream.lua      takes our cookies and tickets out of a request
+//	clean-response.lua      takes cookies of our names out of a response
+//	cookies.lua             what these two know of our cookies
 //	client-certificate.lua  hands a client's certificate chain to authorize
 //	rewrite-headers.lua     replaces the beginning of response headers
 package lua
@@ -15,8 +17,14 @@ import (
 	"strings"
 )
 
+//go:embed cookies.lua
+var cookies string
+
 //go:embed clean-upstream.lua
 var cleanUpstream string
+
+//go:embed clean-response.lua
+var cleanResponse string
 
 //go:embed client-certificate.lua
 var clientCertificate string
@@ -24,21 +32,27 @@ var clientCertificate string
 //go:embed rewrite-headers.lua
 var rewriteHeaders string
 
-// placeholder stands in clean-upstream.lua where the cookie's name belongs.
+// placeholder stands in cookies.lua where the cookie's name belongs.
 const placeholder = "@COOKIE_NAME@"
 
 // CleanUpstream returns the script that removes what is ours from a request:
 // the cookies called cookieName and those derived from it, our Authorization
 // schemes, X-Pomerium-Authorization and the query parameter pomerium_session,
-// also where a Referer repeats it. From an upstream's response it removes cookies of our names.
+// also where a Referer repeats it.
 //
 // It is an error if cookieName is not a token (RFC 6265, section 4.1.1): such
 // a name could end the string that it is written into.
-func CleanUpstream(cookieName string) (string, error) {
+func CleanUpstream(cookieName string) (string, error) { return cleaning(cleanUpstream, cookieName) }
+
+// CleanResponse returns the script that removes cookies of our names from an
+// upstream's response. The error is that of CleanUpstream.
+func CleanResponse(cookieName string) (string, error) { return cleaning(cleanResponse, cookieName) }
+
+func cleaning(script, cookieName string) (string, error) {
 	if !token(cookieName) {
 		return "", fmt.Errorf("cookie name %q is not a token", cookieName)
 	}
-	return strings.Replace(cleanUpstream, placeholder, cookieName, 1), nil
+	return strings.Replace(cookies, placeholder, cookieName, 1) + "\n" + script, nil
 }
 
 // ClientCertificate returns the script that puts the certificate chain of a

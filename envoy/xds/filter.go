@@ -14,6 +14,7 @@ const (
 	filterClientCertificate = "client-certificate"
 	filterAuthorize         = "envoy.filters.http.ext_authz"
 	filterCleanUpstream     = "clean-upstream"
+	filterCleanResponse     = "clean-response"
 	filterRewriteHeaders    = "rewrite-headers"
 	filterRouter            = "envoy.filters.http.router"
 )
@@ -32,6 +33,7 @@ func (b *builder) httpFilters() []*hcmv3.HttpFilter {
 	return append(filters,
 		b.filter(filterAuthorize, b.authorizeFilter()),
 		b.filter(filterCleanUpstream, b.cleanUpstreamFilter()),
+		b.filter(filterCleanResponse, b.cleanResponseFilter()),
 		rewrite,
 		b.filter(filterRouter, &routerv3.Router{}),
 	)

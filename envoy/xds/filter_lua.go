@@ -25,16 +25,6 @@ func script(source string) *luav3.Lua {
 // clientCertificateFilter runs on listeners that ask for a certificate.
 func (b *builder) clientCertificateFilter() *luav3.Lua { return script(lua.ClientCertificate()) }
 
-// cleanUpstreamFilter runs wherever it is not switched off, so that a route
-// that somebody forgets leaks nothing.
-func (b *builder) cleanUpstreamFilter() *luav3.Lua {
-	source, err := lua.CleanUpstream(b.c.CookieName)
-	if err != nil {
-		b.fail("cookie_name: %w", err)
-	}
-	return script(source)
-}
-
 // rewriteHeadersFilter runs only where a route switches it on.
 func (b *builder) rewriteHeadersFilter() *luav3.Lua { return script(lua.RewriteHeaders()) }
 

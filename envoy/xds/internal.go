@@ -61,6 +61,7 @@ func (b *builder) internalRoute(match *routev3.RouteMatch) *routev3.Route {
 		TypedPerFilterConfig: map[string]*anypb.Any{
 			filterAuthorize:     b.checkInternal(),
 			filterCleanUpstream: b.off(),
+			filterCleanResponse: b.off(),
 		},
 		RequestHeadersToAdd: []*corev3.HeaderValueOption{{
 			Header:       &corev3.HeaderValue{Key: headerClientAddress, Value: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
