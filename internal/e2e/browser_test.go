@@ -79,7 +79,7 @@ func (in *instance) chromium(t testing.TB) *chromium {
 // listen begins to note what a tab complains about, and bounds its life.
 func (b *chromium) listen(t testing.TB, tab context.Context) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(tab, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(tab, 5*time.Minute)
 	t.Cleanup(cancel)
 	if _, err := chromedp.Call(ctx, log.Enable, struct{}{}); err != nil {
 		t.Fatal(err)

@@ -14,10 +14,14 @@
 //	upstream_test.go    the applications behind it
 //	authority_test.go   certificates for all sides
 //	shared_test.go      the instance that many tests share, and who signs in
+//	household_test.go   an instance of a test's own, with people to sign in
 //
 //	quickstart_test.go  the configuration of docs/quickstart, as a newcomer meets it
 //	routing_*_test.go   which request goes where, and what becomes of it
 //	clean_test.go       what an upstream never sees
+//	session_test.go     tabs, hosts that depend on each other, sessions that end
+//	negotiation_test.go who is redirected, who is told, and in which words
+//	listener_test.go    the other ways in, and what operators ask
 //	start_test.go, reload_test.go, fault_test.go    bad input and broken parts
 //	attack_*_test.go    what attackers try, one named test each
 //	differential_test.go  what the policy saw is what the upstream received

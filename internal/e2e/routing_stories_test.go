@@ -65,6 +65,12 @@ var routingStories = []routingStory{
 			open("from: https://order.localhost", "to: http://$SECOND"), []ask{
 			{path: "order.localhost/a/longer/x", upstream: "plain"}, {path: "order.localhost/b", upstream: "second"},
 		}},
+	{"routes under policy come before those under routes", // the other one is in shared_test.go
+		open("from: https://lists.localhost", "to: http://$PLAIN"), []ask{
+			{path: "lists.localhost/first/x", upstream: "second"}, {path: "lists.localhost/x", upstream: "plain"},
+		}},
+	{"a server name of the client's that is not the host's",
+		open("from: https://behind.localhost", "tls_downstream_server_name: apart.example", "to: http://$PLAIN"), []ask{{path: "behind.localhost/"}}},
 	{"an exact host comes before a wildcard, written after it or not",
 		open("from: https://*.wild.localhost", "to: http://$PLAIN") + open("from: https://one.wild.localhost", "to: http://$SECOND"), []ask{
 			{path: "one.wild.localhost/", upstream: "second"},
@@ -165,7 +171,7 @@ var routingStories = []routingStory{
 	{"an upstream sees our certificate", open("from: https://mutual.localhost", "to: https://$MUTUAL", "tls_custom_ca: $ROOT", "tls_client_cert_file: $DIR/client.pem", "tls_client_key_file: $DIR/client-key.pem"), []ask{{path: "mutual.localhost/", upstream: "mutual"}}},
 	{"an upstream that demands a certificate gets none unless one is given", open("from: https://nocert.localhost", "to: https://$MUTUAL", "tls_custom_ca: $ROOT"), []ask{{path: "nocert.localhost/", status: 503}}},
 
-	{"an upstream that takes too long", open("from: https://timeout.localhost", "to: http://$PLAIN", "timeout: 300ms"), []ask{
+	{"an upstream that takes too long", open("from: https://timeout.localhost", "to: http://$PLAIN", "timeout: 1s"), []ask{
 		{path: "timeout.localhost/echo/slow?for=20s", status: 504}, {path: "timeout.localhost/echo/slow?for=1ms"},
 	}},
 	{"an upstream that is silent too long", open("from: https://idle.localhost", "to: http://$PLAIN", "timeout: 0s", "idle_timeout: 300ms"), []ask{

@@ -103,6 +103,8 @@ jwt_claims_headers: {x-email: email, x-dept: dept, x-none: nothing}
 programmatic_redirect_domain_whitelist: [localhost, tools.example]
 authorize_log_fields: [request-id, check-request-id, method, path, host, ip, session-id, user, email, route-id, route-checksum]
 runtime_flags: {pomerium_jwt_endpoint: true}
+policy:
+  - {from: https://lists.localhost, prefix: /first, to: 'http://$SECOND', allow_public_unauthenticated_access: true}
 routes:
 ` + routesForStreams + routesForPolicies + routesForSessions + routesForAttacks + routesForCleaning
 	for _, story := range routingStories {
