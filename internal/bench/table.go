@@ -30,10 +30,6 @@ func measureLoad(ctx context.Context, w *world, out io.Writer) error {
 	if len(targets) == 0 {
 		return fmt.Errorf("-only: no target has %q in its name", w.settings.only)
 	}
-	idle := make(map[string][]residence)
-	for _, t := range targets {
-		idle[t.name] = resident(t.pids)
-	}
 	var all []figure
 	for _, proto := range w.settings.protos {
 		for _, conns := range w.settings.conns {
@@ -51,7 +47,7 @@ func measureLoad(ctx context.Context, w *world, out io.Writer) error {
 			return fmt.Errorf("after the load, so the run is void: %w", err)
 		}
 	}
-	_, _ = io.WriteString(out, memoryTable(targets, idle, all))
+	_, _ = io.WriteString(out, memoryTable(targets, all))
 	_, err = io.WriteString(out, "\n"+summary(all, w.settings)+"\n")
 	return err
 }
@@ -75,6 +71,9 @@ func (w *world) loadTargets(ctx context.Context) ([]*target, error) {
 		{name: nameBare, host: "baseA." + domain, port: w.barePort, pids: baseline},
 		{name: nameFloor, host: "baseB." + domain, port: w.floorPort, pids: append(baseline, w.null.pid())},
 	}, guarded...)
+	for _, t := range targets[:2] {
+		t.idle = resident(t.pids)
+	}
 	for i, program := range w.settings.others {
 		others, err := w.guardedTargets(ctx, fmt.Sprintf("other-%d", i), program, log)
 		if err != nil {
@@ -114,7 +113,9 @@ func (w *world) guardedTargets(ctx context.Context, name, program string, log io
 	if err != nil {
 		return nil, err
 	}
+	idle := resident([]int{site.pid()})
 	for _, t := range targets {
+		t.idle = idle
 		if t.cookie, err = w.signIn(ctx, site.port, jar, t.url("/")); err != nil {
 			return nil, err
 		}
@@ -211,8 +212,9 @@ func table(targets []*target, figures []figure) string {
 	return b.String()
 }
 
-// memoryTable shows resident memory, before the load and the most under it.
-func memoryTable(targets []*target, idle map[string][]residence, figures []figure) string {
+// memoryTable shows resident memory, before anybody came and the most under
+// load.
+func memoryTable(targets []*target, figures []figure) string {
 	var b strings.Builder
 	b.WriteString("\n| target | idle MiB | under load MiB |\n|---|---|---|\n")
 	for _, t := range targets {
@@ -222,7 +224,7 @@ func memoryTable(targets []*target, idle map[string][]residence, figures []figur
 				most = f.memory
 			}
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", t.name, residences(idle[t.name]), residences(most))
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", t.name, residences(t.idle), residences(most))
 	}
 	return b.String()
 }

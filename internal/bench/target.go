@@ -19,8 +19,9 @@ type target struct {
 	port     int
 	cookie   string // the value of the Cookie header
 	pids     []int  // whose processor time and memory count
-	guarded  bool   // by Cardea: its cookies must not reach the upstream
-	identity bool   // the upstream must get an assertion
+	idle     []residence
+	guarded  bool // by Cardea: its cookies must not reach the upstream
+	identity bool // the upstream must get an assertion
 }
 
 func (t *target) url(path string) string {
