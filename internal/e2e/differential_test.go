@@ -151,15 +151,14 @@ func TestThePolicySawWhatTheUpstreamGot(t *testing.T) {
 	}
 }
 
-// FuzzThePolicySawWhatTheUpstreamGot looks for more.
+// FuzzThePolicySawWhatTheUpstreamGot looks for more. It fuzzes the seed and not
+// the request: what a fuzzer learns of our code says nothing about Envoy's, and
+// random bytes are hardly ever a request.
 func FuzzThePolicySawWhatTheUpstreamGot(f *testing.F) {
-	f.Add("GET", "/a/%66orbidden?x=1", "x.localhost", "v")
-	f.Add("POST", "/a;b/..;c/%2e%2e/d", "X.localhost:443", "\u00e9")
-	f.Fuzz(func(t *testing.T, method, target, host, value string) {
-		if len(target) > 4000 || len(host) > 300 || len(method)+len(value) > 1000 {
-			t.Skip()
-		}
-		useDifferences(t).check(t, probe{method, target, host, value})
+	f.Add(uint64(1))
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		useDifferences(t).check(t, generate(r))
 	})
 }
 

@@ -32,11 +32,13 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	// What runs in parallel here waits for connections to be closed; processors
-	// are not what it needs.
+	// are not what it needs. Fuzzing starts an instance for each.
 	flag.Parse()
-	if err := flag.Set("test.parallel", "16"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	if flag.Lookup("test.fuzz").Value.String() == "" {
+		if err := flag.Set("test.parallel", "16"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 	}
 	defer shared.stop()
 	defer stopDifferences()
