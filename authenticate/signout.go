@@ -42,7 +42,7 @@ func (s *Server) signOut(v visit) {
 		s.leave(v, "")
 		return
 	}
-	s.o.Pages.SignOutConfirm(pages.SignOutConfirm{Action: handoff.SignOutPath, StayURL: homePath}).Send(v.w)
+	s.o.Pages.SignOutConfirm(pages.SignOutConfirm{Action: handoff.SignOutPath, StayURL: homePath, Everywhere: everywhere}).Send(v.w)
 }
 
 // named returns the session that a route host asks to end, if it is this

@@ -225,6 +225,9 @@ func TestSignOutEverywhereEndsThePersonsSessionsAndNoOthers(t *testing.T) {
 	twin := w.put(&databroker.Session{ID: "twin", UserID: "1", IDPID: "another provider"})
 	w.far.SetUser(testidp.User{Sub: "2", Email: "bob@example.com"})
 	c := w.browser().signIn()
+	if question := here.get(base.String() + handoff.SignOutPath); !strings.Contains(question.body, `formaction="`+everywhere+`"`) {
+		t.Error("the question before a sign-out does not offer it")
+	}
 	p := here.post(base.String()+everywhere, url.Values{})
 	if p.location == nil || p.location.Path != signedOutPath {
 		t.Errorf("got %d %v", p.status, p.location)

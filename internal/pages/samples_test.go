@@ -94,7 +94,7 @@ func samples(p *Pages) map[string]Answer {
 		"signin-throttled": p.SignIn(SignIn{Action: "/local/login", Hidden: hidden, Email: ada.Email, Failure: Throttled, Wait: 90 * time.Second}),
 		"signin-stale":     p.SignIn(SignIn{Action: "/local/login", Hidden: hidden, Failure: Stale}),
 		"signin-busy":      p.SignIn(SignIn{Action: "/local/login", Hidden: hidden, Failure: Busy, Wait: time.Second}),
-		"signout":          p.SignOutConfirm(SignOutConfirm{Frame: sampleFrame(), Action: "/.pomerium/sign_out", Hidden: hidden, StayURL: "/.pomerium/"}),
+		"signout":          p.SignOutConfirm(SignOutConfirm{Frame: sampleFrame(), Action: "/.pomerium/sign_out", Hidden: hidden, StayURL: "/.pomerium/", Everywhere: "/.pomerium/sign_out_everywhere"}),
 		"signedout":        p.SignedOut(SignedOut{SignInURL: "/.pomerium/"}),
 		"redirect":         p.Redirect("https://grafana.analytical.example/d/1?x=1&y='2'"),
 		"cookies":          p.CookiesOff(CookiesOff{Host: "grafana.analytical.example", RetryURL: "/", RequestID: sampleID}),

@@ -9,6 +9,7 @@ type SignOutConfirm struct {
 	Action      string // path that the form is posted to
 	Hidden      []Field
 	StayURL     string   // where "stay signed in" leads; "" leaves it out
+	Everywhere  string   // path that ends the person's sessions in all browsers; "" leaves it out
 	FormOrigins []string // see SignIn
 }
 

@@ -120,6 +120,7 @@ var words = map[string]string{
 	"signout.lead":         "You will be signed out of everything you opened through Cardea in this browser.",
 	"signout.lead.person":  "You are signed in as %s. You will be signed out of everything you opened through Cardea in this browser.",
 	"signout.button":       "Sign out",
+	"signout.everywhere":   "Sign out on all devices",
 	"signout.stay":         "Stay signed in",
 	"redirect.title":       "Taking you there",
 	"redirect.lead":        "You are signed in. The page you asked for opens in a moment.",
