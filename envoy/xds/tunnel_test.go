@@ -48,13 +48,13 @@ func TestTunnels(t *testing.T) {
 	c := load(t, base+fmt.Sprintf(`
 routes:
 - {from: "tcp+https://tcp.example.com:22", to: tcp://%[1]s, allow_any_authenticated_user: true}
-- {from: "tcp+https://proxy.example.com/db.internal:5432", to: tcp://%[1]s, allow_any_authenticated_user: true}
+- {from: "tcp+https://bastion.example.com/db.internal:5432", to: tcp://%[1]s, allow_any_authenticated_user: true}
 - {from: "https://tcp.example.com", to: http://%[2]s, allow_any_authenticated_user: true}
 `, service, upstream(t, "app")))
 	h := open(t, inputOf(c, newAuthority(t).issue(t, "*.example.com")))
 	t.Run("HTTP/1.1", func(t *testing.T) {
 		for _, tc := range []struct{ server, target string }{
-			{"tcp.example.com", "tcp.example.com:22"}, {"tcp.example.com", "TCP.example.com:22"}, {"proxy.example.com", "db.internal:5432"},
+			{"tcp.example.com", "tcp.example.com:22"}, {"tcp.example.com", "TCP.example.com:22"}, {"bastion.example.com", "db.internal:5432"},
 		} {
 			conn, err := h.dialer(tc.server, "http/1.1")(t.Context(), "", "")
 			if err != nil {
@@ -98,7 +98,7 @@ routes:
 			{"tcp.example.com", "127.0.0.1:22"},         // an address of ours
 			{"tcp.example.com", service},                // the upstream itself
 			{"other.example.org", "tcp.example.com:22"}, // another connection
-			{"proxy.example.com", "proxy.example.com:5432"},
+			{"bastion.example.com", "bastion.example.com:5432"},
 		} {
 			conn, err := h.dialer(tc.server, "http/1.1")(t.Context(), "", "")
 			if err != nil {
@@ -112,7 +112,7 @@ routes:
 		if got := h.get(t, false, "GET", "https://tcp.example.com/", nil); got.header.Get("X-Served-By") != "app" {
 			t.Errorf("a request on the tunnel's host: %d %q", got.status, got.header.Get("X-Served-By"))
 		}
-		if got := h.get(t, false, "GET", "https://proxy.example.com/.pomerium/api/v1/login", nil); got.header.Get("X-Served-By") != "pages" {
+		if got := h.get(t, false, "GET", "https://bastion.example.com/.pomerium/api/v1/login", nil); got.header.Get("X-Served-By") != "pages" {
 			t.Errorf("the sign-in of a tunnel: %d %q", got.status, got.header.Get("X-Served-By"))
 		}
 	})
