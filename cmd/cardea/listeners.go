@@ -85,3 +85,26 @@ func serveHTTP(ctx context.Context, g *errgroup.Group, handler http.Handler, net
 	})
 	return nil
 }
+
+// awaitListening connects until somebody accepts. Envoy says that it is ready a
+// moment before its workers listen, and who is told to come should find the door
+// open.
+func awaitListening(ctx context.Context, address string) error {
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "0" {
+		return nil // the loader has checked it; port 0 is any port, known to Envoy alone
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		// Without a host, or with that of every address, this machine is meant.
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("envoy does not listen on %s: %w", address, err)
+		}
+	}
+}
