@@ -173,17 +173,10 @@ func TestSecretsAreNotInLogs(t *testing.T) {
 	everything := s.in.logs.text() + s.in.words.text()
 	for name, secret := range map[string]string{
 		"ticket": stolen.ticket, "binder": stolen.binder, "handle": handle, "ticket of the sign-in host": c.cookie(t, s.in.at("authenticate.localhost/"), "_pomerium_authenticate"),
-		"client secret": "client secret",
+		"client secret": "client secret", "a token of JSON": "eyJhbGciOi", "a code": "code=", "a state": "state=", "a handoff": "pomerium_session_encrypted=",
 	} {
 		if at := strings.Index(everything, secret); secret == "" || at >= 0 {
 			t.Errorf("%s: %q", name, everything[max(0, at-200):min(len(everything), max(0, at)+80)])
-		}
-	}
-	for name, expression := range map[string]string{
-		"a token of JSON": `eyJhbGciOi`, "a code": `[?&]code=`, "a state": `[?&]state=`, "a handoff": `pomerium_session_encrypted=`,
-	} {
-		if found := regexp.MustCompile(".{0,120}" + expression + ".{0,40}").FindString(everything); found != "" {
-			t.Errorf("%s: %q", name, found)
 		}
 	}
 }

@@ -138,6 +138,17 @@ func (b *chromium) reaches(t testing.TB, ctx context.Context, address string) {
 	})
 }
 
+// shows waits until a page holds a text: its address comes before it does.
+func (b *chromium) shows(t testing.TB, ctx context.Context, want string) {
+	t.Helper()
+	eventually(t, patience, "a page with "+want, func() error {
+		if text := b.text(ctx); !strings.Contains(text, want) {
+			return errors.New(shorten(text))
+		}
+		return nil
+	})
+}
+
 // clean fails the test if the console complained, but for the statuses of pages
 // that are meant to be refusals.
 func (b *chromium) clean(t testing.TB, statuses ...int) {
@@ -181,16 +192,12 @@ func TestInChromium(t *testing.T) {
 	t.Run("the right one leads to the page first asked for", func(t *testing.T) {
 		fill(t, password)
 		b.reaches(t, b.ctx, in.at("verify.localhost/first?q=1"))
-		if text := b.text(b.ctx); !strings.Contains(text, "engineer@example.com") {
-			t.Errorf("the page shows:\n%s", text)
-		}
+		b.shows(t, b.ctx, "engineer@example.com")
 		b.clean(t)
 	})
 	t.Run("another route needs no password", func(t *testing.T) {
 		b.do(t, b.ctx, chromedp.Navigate(in.at("admin.localhost/")))
-		if text := b.text(b.ctx); !strings.Contains(text, "403") {
-			t.Errorf("the page shows:\n%s", text)
-		}
+		b.shows(t, b.ctx, "403")
 		b.clean(t, 403)
 	})
 	t.Run("our own pages", func(t *testing.T) {
@@ -231,9 +238,7 @@ func TestInChromium(t *testing.T) {
 		opening.Wait()
 		for i, tab := range tabs {
 			b.reaches(t, tab, in.at(fmt.Sprintf("verify.localhost/tab/%d", i)))
-			if text := b.text(tab); !strings.Contains(text, "engineer@example.com") {
-				t.Errorf("tab %d shows:\n%s", i, text)
-			}
+			b.shows(t, tab, "engineer@example.com")
 		}
 		b.clean(t)
 	})
