@@ -11,7 +11,6 @@ import (
 // measureStarts measures the time from the start of the program to the first
 // answer of an application behind it.
 func measureStarts(ctx context.Context, w *world, out io.Writer) error {
-	_, _ = io.WriteString(out, "\n| start to first answer | median s |\n|---|---:|\n")
 	var first, later []float64
 	for i := range w.settings.starts {
 		w.say("start %d of %d", i+1, w.settings.starts)
@@ -28,9 +27,13 @@ func measureStarts(ctx context.Context, w *world, out io.Writer) error {
 			*took = append(*took, d.Seconds())
 		}
 	}
-	_, _ = fmt.Fprintf(out, "| the first one: keys and store to make, Envoy to unpack | %.2f |\n", median(first))
-	_, _ = fmt.Fprintf(out, "| later ones | %.2f |\n", median(later))
-	return nil
+	_, err := fmt.Fprintf(out, `
+| start to first answer, median of %d | s |
+|---|---:|
+| the first one: keys and store to make, Envoy to unpack | %.2f |
+| later ones | %.2f |
+`, w.settings.starts, median(first), median(later))
+	return err
 }
 
 // openRoute is one that asks nobody who they are.
