@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/net/http2"
 	"golang.org/x/net/websocket"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -268,12 +267,7 @@ func TestATunnelOverHTTP2(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Host = "open.localhost:7001"
-	transport := &http2.Transport{TLSClientConfig: &tls.Config{RootCAs: s.root.pool()}, DialTLSContext: func(ctx context.Context, network, _ string, c *tls.Config) (net.Conn, error) {
-		c.ServerName = "open.localhost"
-		return (&tls.Dialer{Config: c}).DialContext(ctx, network, s.in.address)
-	}}
-	defer transport.CloseIdleConnections()
-	resp, err := transport.RoundTrip(req)
+	resp, err := s.in.client(t, clientOptions{http2: true}).http.Transport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}

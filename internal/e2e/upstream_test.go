@@ -68,11 +68,6 @@ func newUpstream(name string, config *tls.Config) *upstream {
 // address is its host:port.
 func (u *upstream) address() string { return u.server.Listener.Addr().String() }
 
-func (u *upstream) port() string {
-	_, port, _ := net.SplitHostPort(u.address()) // a listener's address is sound
-	return port
-}
-
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	u.count.Add(1)
 	query := r.URL.Query()
