@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/cardea-proxy/cardea/authorize"
@@ -129,13 +127,10 @@ func newAddresses(before *generation, cfg *config.Config) []string {
 	return slices.DeleteFunc(next, func(a string) bool { return slices.Contains(old, a) })
 }
 
-// follow applies every change of the source, on SIGHUP also an unchanged one,
+// follow applies every change of the source, on reread also an unchanged one,
 // until ctx ends.
-func (r *reloader) follow(ctx context.Context, from config.Source) error {
+func (r *reloader) follow(ctx context.Context, from config.Source, reread <-chan os.Signal) error {
 	log := r.house.log
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	changed := make(chan struct{}, 1)
 	watching := make(chan error, 1)
 	go func() {
@@ -159,7 +154,7 @@ func (r *reloader) follow(ctx context.Context, from config.Source) error {
 			}
 			continue
 		case <-changed:
-		case <-hup:
+		case <-reread:
 		case <-renew:
 		}
 		r.reload(ctx, from)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"runtime/debug"
 	"sync"
@@ -35,6 +36,10 @@ const (
 func serve(ctx context.Context, from config.Source, t terminal) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	// From the first moment on: unheard, SIGHUP ends a process.
+	reread := make(chan os.Signal, 1)
+	signal.Notify(reread, syscall.SIGHUP)
+	defer signal.Stop(reread)
 	cfg, err := from.Load(ctx)
 	if err != nil {
 		return err
@@ -49,7 +54,7 @@ func serve(ctx context.Context, from config.Source, t terminal) error {
 		return err
 	}
 	defer h.close()
-	return h.run(ctx, cfg, from, t)
+	return h.run(ctx, cfg, from, reread, t)
 }
 
 func newLogger(out io.Writer, level config.LogLevel) zerolog.Logger {
@@ -61,7 +66,7 @@ func newLogger(out io.Writer, level config.LogLevel) zerolog.Logger {
 }
 
 // run starts everything, and ends when ctx does or a part fails.
-func (h *house) run(ctx context.Context, cfg *config.Config, from config.Source, t terminal) error {
+func (h *house) run(ctx context.Context, cfg *config.Config, from config.Source, reread <-chan os.Signal, t terminal) error {
 	// The parts outlive ctx: they end when Envoy has.
 	inner, stopParts := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopParts()
@@ -106,7 +111,7 @@ func (h *house) run(ctx context.Context, cfg *config.Config, from config.Source,
 		if err != nil && outer.Err() == nil {
 			return err
 		}
-		return h.reloader.follow(outer, from)
+		return h.reloader.follow(outer, from, reread)
 	})
 	err := g.Wait()
 	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {

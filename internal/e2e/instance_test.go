@@ -161,6 +161,12 @@ func (in *instance) begin(t testing.TB) {
 func (in *instance) start(t testing.TB) {
 	t.Helper()
 	in.begin(t)
+	in.awaitReady(t)
+}
+
+// awaitReady waits until it says that it serves.
+func (in *instance) awaitReady(t testing.TB) {
+	t.Helper()
 	in.words.await(t, 0, `"Ctrl-C stops"`, in.ended, func(line string) bool { return strings.HasPrefix(line, "Ctrl-C stops") })
 }
 

@@ -184,3 +184,15 @@ func TestAChangeElsewhereDropsNothing(t *testing.T) {
 		t.Errorf("got %q: %v", back, err)
 	}
 }
+
+// TestASignalDuringTheStart: a service manager may send it at any moment.
+func TestASignalDuringTheStart(t *testing.T) {
+	in := install(t, aRoute)
+	t.Cleanup(in.remove)
+	in.begin(t)
+	// Envoy's first line: the program is up and does not serve yet.
+	in.logs.awaitLog(t, 0, in.ended, "service", "envoy")
+	in.signal(t, syscall.SIGHUP)
+	in.awaitReady(t)
+	in.client(t, clientOptions{}).get(t, in.at("app.localhost/")).want(t, http.StatusOK)
+}
