@@ -134,7 +134,7 @@ func TestNobodyWritesTheirOwnLogLine(t *testing.T) {
 	if line["allow"] != false || line["email"] != "x\"}\n{\"allow\":true,\"x\":\"\u2028\u202e\ufffd\x7f" {
 		t.Errorf("line %v", line)
 	}
-	if strings.ContainsAny(h.audit.String(), "\u2028\u202e\x7f\xff") {
+	if strings.ContainsAny(h.audit.String(), "\u2028\u202e\x7f") || strings.Contains(h.audit.String(), "\xff") {
 		t.Error("the line holds characters that viewers take for line breaks or let turn the text around")
 	}
 }

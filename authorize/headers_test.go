@@ -17,7 +17,7 @@ import (
 // claimsOf verifies an assertion with the published keys and returns its claims.
 func (h *house) claimsOf(jwt string) map[string]any {
 	h.t.Helper()
-	signed, err := jose.ParseSigned(jwt, []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(jwt, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		h.t.Fatal(err)
 	}

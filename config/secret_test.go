@@ -87,7 +87,8 @@ func TestNothingPrintsASecret(t *testing.T) {
 	}
 	c.Certificates[0].TLS.PrivateKey = key
 	private := new(bytes.Buffer)
-	fmt.Fprint(private, key.D) //nolint:staticcheck // the form in which encoders print it
+	//lint:ignore SA1019 the form in which encoders print it
+	fmt.Fprint(private, key.D)
 
 	printed := make(map[string]string)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%c"} {

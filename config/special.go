@@ -139,7 +139,7 @@ func (l *loading) claimHeaders(n *yaml.Node, p *ClaimHeaders, key string) {
 		}
 		return
 	}
-	claims := []string{}
+	var claims []string
 	if s, ok := text(n); ok {
 		claims = strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 	} else {

@@ -21,10 +21,7 @@ const watchBatch = 256
 // Watch implements the service.
 func (s *Server) Watch(req *brokerpb.WatchRequest, stream grpc.ServerStreamingServer[brokerpb.WatchResponse]) error {
 	ctx := stream.Context()
-	if err := s.watch(ctx, req, stream.Send); err != nil {
-		return s.fail(ctx, "watch", err)
-	}
-	return nil
+	return s.fail(ctx, "watch", s.watch(ctx, req, stream.Send)) // it ends with an error, always
 }
 
 func (s *Server) watch(ctx context.Context, req *brokerpb.WatchRequest, send func(*brokerpb.WatchResponse) error) error {

@@ -109,7 +109,7 @@ func (a *action) add(groups []group) {
 			f.add(g.criteria...)
 			a.groups = append(a.groups, term{operatorNot, f.criteria})
 		default:
-			a.groups = append(a.groups, term{g.operator, g.criteria})
+			a.groups = append(a.groups, term(g))
 		}
 	}
 }

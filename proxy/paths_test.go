@@ -118,7 +118,7 @@ func TestTheKeysVerifyAnAssertionAndAreCached(t *testing.T) {
 	h.must(json.Unmarshal([]byte(p.body), &set))
 	raw, err := h.state.Minter.Sign(map[string]any{"sub": "ann"})
 	h.must(err)
-	signed, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.ES256})
 	h.must(err)
 	if _, err := signed.Verify(set.Key(signed.Signatures[0].Header.KeyID)[0]); err != nil {
 		t.Errorf("the published key does not verify: %v", err)

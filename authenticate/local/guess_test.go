@@ -49,7 +49,7 @@ func TestAnUnknownEMailCostsWhatAKnownOneDoes(t *testing.T) {
 	for i := range 100 {
 		email := strconv.Itoa(i) + "@stranger.example"
 		costs[p.decoy(k, email).memory] = true
-		if p.decoy(k, email).memory != p.decoy(k, email).memory {
+		if first, second := p.decoy(k, email).memory, p.decoy(k, email).memory; first != second {
 			t.Error("one e-mail has two costs")
 		}
 	}
@@ -149,7 +149,7 @@ func TestTheWaitGrowsFadesAndHasAnEnd(t *testing.T) {
 		now = now.Add(wait)
 	}
 	now = now.Add(time.Hour)
-	if th.take("ann") > 0 || th.take("ann") > 0 {
+	if first, second := th.take("ann"), th.take("ann"); first > 0 || second > 0 {
 		t.Error("an hour later nothing is forgiven")
 	}
 }

@@ -147,7 +147,7 @@ func (s storage) GetClientByClientID(_ context.Context, id string) (op.Client, e
 	if id != s.p.o.ClientID {
 		return nil, oidc.ErrInvalidClient()
 	}
-	return client{s.p}, nil
+	return client(s), nil
 }
 
 // AuthorizeClientIDSecret compares hashes in constant time, so that neither the

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 the standard client cannot open a tunnel over HTTP/2
+
 package xds
 
 import (

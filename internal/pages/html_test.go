@@ -75,18 +75,17 @@ func checkHeaders(t *testing.T, a Answer) {
 
 // parsed collects what a walk over a page sees.
 type parsed struct {
-	t       *testing.T
-	csp     string
-	h1      int
-	levels  []int
-	ids     map[string]int
-	refs    []string // ids that must exist
-	labels  map[string]bool
-	inputs  []string
-	lang    string
-	title   string
-	main    int
-	unnamed int
+	t      *testing.T
+	csp    string
+	h1     int
+	levels []int
+	ids    map[string]int
+	refs   []string // ids that must exist
+	labels map[string]bool
+	inputs []string
+	lang   string
+	title  string
+	main   int
 }
 
 func (p *parsed) walk(n *html.Node) {
