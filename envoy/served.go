@@ -7,17 +7,14 @@ import (
 
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
-	"google.golang.org/protobuf/proto"
+
+	"github.com/cardea-proxy/cardea/envoy/xds"
 )
 
 // A Resource is one thing Envoy is told: a listener, a cluster, a route
 // configuration, a secret. Resources of equal type, name and version are equal,
 // and Envoy is not told again.
-type Resource struct {
-	Name    string
-	Version string
-	Message proto.Message
-}
+type Resource = xds.Resource
 
 // Resources are everything Envoy is told, by type URL.
 type Resources map[string][]Resource

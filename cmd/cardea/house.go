@@ -156,7 +156,6 @@ func (h *house) openEnvoy(ctx context.Context, cfg *config.Config) error {
 		Path: path, Dir: h.sockets.dir, ControlSocket: h.sockets.Control, AccessLog: h.out, Log: h.log,
 		LogLevel: string(cfg.ProxyLogLevel), AdminAddress: cfg.EnvoyAdminAddress,
 		AdminAccessLogPath: cfg.EnvoyAdminAccessLogPath, AdminProfilePath: cfg.EnvoyAdminProfilePath,
-		Concurrency: concurrency(cfg),
 	})
 	return err
 }
@@ -166,9 +165,6 @@ func (h *house) observeEnvoy(kind, refusal string) {
 		h.log.Error().Str("kind", kind).Str("reason", refusal).Msg("envoy refuses a resource")
 	}
 }
-
-// concurrency is Envoy's number of workers; 0 means that of our own.
-func concurrency(_ *config.Config) int { return 0 }
 
 // cacheDir is where the unpacked Envoy is kept: with the user's other caches,
 // else beside the data.

@@ -10,7 +10,6 @@ import (
 	"runtime"
 
 	"github.com/cardea-proxy/cardea/config"
-	"github.com/cardea-proxy/cardea/envoy"
 	"github.com/cardea-proxy/cardea/envoy/xds"
 	"github.com/cardea-proxy/cardea/internal/assertion"
 	"github.com/cardea-proxy/cardea/internal/pages"
@@ -29,7 +28,7 @@ func compileAll(ctx context.Context, cfg *config.Config, compiler *policy.Compil
 		g.Go(func() error {
 			p, err := compiler.Compile(ctx, r.Policy)
 			if err != nil {
-				errs[i] = fmt.Errorf("line %d: policy of route %s: %w", r.Line, address(r), err)
+				errs[i] = fmt.Errorf("line %d: policy of route %s: %w", r.Line, r.From, err)
 				return nil // all of them are said at once
 			}
 			if old := before[r.ID]; old != nil && old.Digest() == p.Digest() {
@@ -47,14 +46,6 @@ func compileAll(ctx context.Context, cfg *config.Config, compiler *policy.Compil
 		byID[r.ID] = programs[i]
 	}
 	return byID, nil
-}
-
-// address is where r is reached, as it is written in a configuration.
-func address(r *config.Route) string {
-	if r.From.Port == "" {
-		return r.From.Scheme + "://" + r.From.Host
-	}
-	return r.From.Scheme + "://" + r.From.Host + ":" + r.From.Port
 }
 
 // newMinter returns the signer of assertions: with the configured keys, else
@@ -127,15 +118,4 @@ func hasIPv6() bool {
 	}
 	_ = l.Close() // it was only tried
 	return true
-}
-
-// offered turns a snapshot into what is served.
-func offered(s *xds.Snapshot) envoy.Resources {
-	all := envoy.Resources{}
-	for typeURL, list := range s.Resources() {
-		for _, r := range list {
-			all[typeURL] = append(all[typeURL], envoy.Resource{Name: r.Name, Version: r.Version, Message: r.Message})
-		}
-	}
-	return all
 }

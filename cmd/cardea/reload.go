@@ -100,7 +100,7 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	h.proxy.Apply(proxy.State{Config: cfg, Programs: next.programs, Minter: next.minter})
 	h.verify.Apply(verify.Settings{CookieName: cfg.CookieName, ClaimHeaders: cfg.JWTClaimsHeaders})
 	r.active.Store(next)
-	if err := h.ads.Apply(ctx, offered(snapshot)); err != nil {
+	if err := h.ads.Apply(ctx, snapshot.Resources()); err != nil {
 		return err
 	}
 	h.authorize.Acknowledged(cfg.Generation)

@@ -60,16 +60,16 @@ func (h *house) welcome(cfg *config.Config, w io.Writer) {
 func addresses(cfg *config.Config) []string {
 	const enough = 12
 	var lines []string
-	port := ""
-	if i := strings.LastIndexByte(cfg.Address, ':'); i >= 0 && cfg.Address[i:] != ":443" {
-		port = cfg.Address[i:]
+	port := cfg.Address[strings.LastIndexByte(cfg.Address, ':')+1:] // the loader has seen to a host:port
+	if port == "443" {
+		port = ""
 	}
 	for _, r := range cfg.Routes {
-		where := address(r)
-		if r.From.Port == "" {
-			where += port
+		from := r.From
+		if from.Port == "" {
+			from.Port = port
 		}
-		line := strings.TrimRight(fmt.Sprintf("%-44s %s", where, r.Description), " ")
+		line := strings.TrimRight(fmt.Sprintf("%-44s %s", from, r.Description), " ")
 		if !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
