@@ -127,7 +127,7 @@ func (s *Server) decide(ctx context.Context, rt *route, r *request, id identity,
 			v.outcome = outcomeDeny // signing in once more would change nothing
 		}
 		return unlessKnown(id, v)
-	case policy.Device:
+	case policy.DeviceNeeded:
 		v.outcome = outcomeDevice
 	case policy.ClientCertificateRequired, policy.ClientCertificateInvalid:
 		v.outcome = outcomeCertificate

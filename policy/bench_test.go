@@ -25,7 +25,7 @@ func BenchmarkEvaluate(b *testing.B) {
 			f := Facts{Request: get(), Person: NewPerson(ada())}
 			b.ReportAllocs()
 			for b.Loop() {
-				if d := p.evaluate(b.Context(), &f); d.Outcome != Allow {
+				if d := p.Evaluate(b.Context(), f); d.Outcome != Allow {
 					b.Fatalf("outcome %v: %+v", d.Outcome, d)
 				}
 			}

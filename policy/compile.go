@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -20,12 +21,16 @@ const maxEvaluation = 2 * time.Second
 
 // A Program decides about one route. It is safe for concurrent use.
 type Program struct {
-	rego     string
-	digest   string
-	reads    Reads
+	source Source
+	rego   string
+	digest string
+	reads  Reads // of everything that decides
+
 	shape    *shape
-	literals *ast.Term // what the shape takes from the input; nil where it takes nothing
-	memory   *memory   // nil where decisions cannot be remembered
+	literals *ast.Term   // what the shape takes from the input; nil where it takes nothing
+	modules  []*Module   // hand-written
+	clocked  []criterion // those that read the time
+	memory   *memory     // nil where decisions cannot be remembered
 	limit    time.Duration
 }
 
@@ -54,10 +59,24 @@ func (c *Compiler) Compile(ctx context.Context, s Source) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile policy: %w", err)
 	}
-	p := &Program{rego: plan.rego(&literals{}), reads: plan.reads, limit: maxEvaluation}
-	sum := sha256.Sum256([]byte(p.rego))
-	p.digest = base64.RawURLEncoding.EncodeToString(sum[:])
-	if !p.reads.Clock {
+	p := &Program{
+		source: s, rego: plan.rego(&literals{}), reads: plan.reads,
+		clocked: plan.clocked, limit: maxEvaluation,
+	}
+	meaning := sha256.New()
+	_, _ = io.WriteString(meaning, p.rego) // a hash takes everything
+	for _, named := range s.Policies {
+		if named.Shadow {
+			continue
+		}
+		for _, m := range named.Rego {
+			p.modules = append(p.modules, m)
+			p.reads = p.reads.union(m.reads)
+			_, _ = io.WriteString(meaning, "\x00"+m.text)
+		}
+	}
+	p.digest = base64.RawURLEncoding.EncodeToString(meaning.Sum(nil))
+	if !p.reads.Volatile {
 		p.memory = &memory{}
 	}
 	gathered := &literals{gather: true}
@@ -117,6 +136,14 @@ func newShape(text string) (*shape, error) {
 	}
 	s.query, err = s.compiler.QueryCompiler().Compile(question)
 	return s, err
+}
+
+// Inherit makes p remember what old does, where both mean the same. It must be
+// called before p decides.
+func (p *Program) Inherit(old *Program) {
+	if old != nil && old.digest == p.digest {
+		p.memory = old.memory
+	}
 }
 
 // Digest names what the program means: programs of equal digest decide alike.

@@ -64,7 +64,7 @@ func TestTheModuleThatIsShownDecidesAlike(t *testing.T) {
 			if d != nil {
 				f.Person = NewPerson(*d)
 			}
-			compare(t, p.evaluate(t.Context(), &f), q.evaluate(t.Context(), &f))
+			compare(t, p.Evaluate(t.Context(), f), q.Evaluate(t.Context(), f))
 		}
 		if t.Failed() {
 			t.Fatal(p.Rego())

@@ -3,6 +3,7 @@ package policy
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -22,6 +23,13 @@ type kind struct {
 	// not in the Rego input, so a forgotten one shows as a denial in the first
 	// test.
 	reads Reads
+	// readsOf are the inputs that depend on the operand or the sub-path, such as
+	// one header; nil where there are none.
+	readsOf func(c criterion) Reads
+	// until returns the first moment after f's at which the criterion may turn
+	// out otherwise for the same person and request; zero is never. nil for
+	// criteria that do not read the clock.
+	until func(c criterion, f *Facts) time.Time
 	// parse checks the operand and reports what is wrong with it.
 	parse func(p *parser, path string, n *yaml.Node) operand
 	// clauses is the meaning of the criterion, tried in order. The last one
@@ -116,3 +124,11 @@ func parseAnything(p *parser, path string, n *yaml.Node) operand {
 
 // foldAnything joins two criteria that are the same one.
 func foldAnything(operand, operand) (operand, bool) { return anything{}, true }
+
+// reads are all inputs that c may name.
+func (c criterion) reads() Reads {
+	if c.kind.readsOf == nil {
+		return c.kind.reads
+	}
+	return c.kind.reads.union(c.kind.readsOf(c))
+}

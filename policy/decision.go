@@ -1,6 +1,9 @@
 package policy
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // An Outcome is what happens with a request.
 type Outcome int
@@ -10,10 +13,15 @@ const (
 	Deny                      Outcome = iota
 	Allow                             // the request goes on
 	SignIn                            // nobody is signed in, and the policy asks who is
-	Device                            // the policy asks for a device that has not shown itself
+	DeviceNeeded                      // the policy asks for a device that has not shown itself
 	ClientCertificateRequired         // no client certificate was presented
 	ClientCertificateInvalid          // the one presented is not valid
 )
+
+// holds reports whether the decision is still that of its policy at now.
+func (d *Decision) holds(now time.Time) bool {
+	return !now.Before(d.Since) && (d.Until.IsZero() || now.Before(d.Until))
+}
 
 // String is the outcome as logs name it.
 func (o Outcome) String() string {
@@ -24,7 +32,7 @@ func (o Outcome) String() string {
 		return "allow"
 	case SignIn:
 		return "sign-in"
-	case Device:
+	case DeviceNeeded:
 		return "device"
 	case ClientCertificateRequired:
 		return "client-certificate-required"
@@ -48,6 +56,10 @@ type Decision struct {
 	// Reusable says that the same program gives this decision again for facts
 	// that agree in what the program reads.
 	Reusable bool
+	// Since and Until bound, for a decision that read the clock, the time within
+	// which it is the same for the same facts: from Since on, before Until. A zero
+	// Until is no bound.
+	Since, Until time.Time
 	// Err is why there is no decision of the policy, and therefore a denial;
 	// nil otherwise. It holds no secret.
 	Err error
@@ -72,7 +84,7 @@ func (d *Decision) outcome() Outcome {
 	case d.hasReason(reasonUnauthenticated):
 		return SignIn
 	case d.hasReason(reasonDeviceUnauthenticated):
-		return Device
+		return DeviceNeeded
 	case d.Deny:
 		return Deny
 	case d.Allow:

@@ -34,8 +34,8 @@ func TestOutcomeOrder(t *testing.T) {
 		{"signing in outranks a deny", Decision{Deny: true, DenyReasons: reasons(nobody)}, SignIn},
 		{"signing in outranks an allow", Decision{Allow: true, AllowReasons: reasons(nobody)}, SignIn},
 		{"signing in outranks the device", Decision{AllowReasons: reasons(device, nobody)}, SignIn},
-		{"the device outranks a deny", Decision{Deny: true, DenyReasons: reasons(device)}, Device},
-		{"the device outranks an allow", Decision{Allow: true, AllowReasons: reasons(device)}, Device},
+		{"the device outranks a deny", Decision{Deny: true, DenyReasons: reasons(device)}, DeviceNeeded},
+		{"the device outranks an allow", Decision{Allow: true, AllowReasons: reasons(device)}, DeviceNeeded},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -49,7 +49,7 @@ func TestOutcomeOrder(t *testing.T) {
 func TestOutcomeNames(t *testing.T) {
 	t.Parallel()
 	for o, want := range map[Outcome]string{
-		Deny: "deny", Allow: "allow", SignIn: "sign-in", Device: "device",
+		Deny: "deny", Allow: "allow", SignIn: "sign-in", DeviceNeeded: "device",
 		ClientCertificateRequired: "client-certificate-required",
 		ClientCertificateInvalid:  "client-certificate-invalid", 99: "unknown",
 	} {

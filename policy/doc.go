@@ -15,6 +15,8 @@
 //	plan.go         Source -> the terms of allow and of deny
 //	rego.go         terms -> Rego text; literal.go writes the texts in it
 //	compile.go      Rego text -> Program
+//	module.go       hand-written Rego -> Module
+//	clock.go        the time as Rego reads it; record.go: external records
 //	person.go       who asks, as values that Rego reads, built once
 //	facts.go        what is asked, as values that Rego reads
 //	decide.go       Program + Facts -> Decision

@@ -6,6 +6,10 @@ type Document struct {
 	rules []ruleSet
 }
 
+// A position is where something stands in its file; 1-based, 0 where it stands
+// in none.
+type position struct{ line, column int }
+
 // A ruleSet is one object of a document: what it allows and what it denies.
 type ruleSet struct {
 	allow []group
@@ -17,6 +21,7 @@ type ruleSet struct {
 type group struct {
 	operator operator
 	criteria []criterion
+	at       position
 }
 
 // An operator joins criteria.
@@ -42,4 +47,5 @@ type criterion struct {
 	kind    *kind
 	subPath string // what follows the first "/" of its name
 	operand operand
+	at      position
 }

@@ -6,7 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"net/netip"
+	"strconv"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -14,7 +17,9 @@ import (
 // Facts are what a decision is made from.
 type Facts struct {
 	Request Request
-	Person  *Person // nil where nobody is signed in
+	Person  *Person   // nil where nobody is signed in
+	Now     time.Time // the zero Time means time.Now
+	Records Records   // nil: there is no external record
 }
 
 // A Request is the request as it goes to the upstream: what is decided about
@@ -54,7 +59,9 @@ var (
 	keyMethod           = ast.StringTerm("method")
 	keyHost             = ast.StringTerm("host")
 	keyPath             = ast.StringTerm("path")
+	keyRawPath          = ast.StringTerm("raw_path")
 	keyRawQuery         = ast.StringTerm("raw_query")
+	keyRecords          = ast.StringTerm("records")
 	keyIP               = ast.StringTerm("ip")
 	keyHeaders          = ast.StringTerm("headers")
 	keyCertificate      = ast.StringTerm("client_certificate")
@@ -63,9 +70,9 @@ var (
 
 // input returns what the Rego may read: its literals, the facts that r names,
 // and nothing else. A fact that is not known is left out, which makes every
-// test of it fail.
-func (f *Facts) input(r *Reads, literals *ast.Term) *ast.Term {
-	top := make([][2]*ast.Term, 0, 4)
+// test of it fail. records are those of lookUp.
+func (f *Facts) input(r *Reads, records []*Record, literals *ast.Term) *ast.Term {
+	top := make([][2]*ast.Term, 0, 6)
 	if literals != nil {
 		top = append(top, ast.Item(keyLiterals, literals))
 	}
@@ -78,8 +85,26 @@ func (f *Facts) input(r *Reads, literals *ast.Term) *ast.Term {
 	if r.Certificate {
 		top = append(top, ast.Item(keyValidCertificate, ast.BooleanTerm(f.Request.ClientCertificate.Valid)))
 	}
+	if r.Clock {
+		top = append(top, ast.Item(keyNow, clockTerm(f.now(), r.Zones)))
+	}
+	if len(records) > 0 {
+		top = append(top, ast.Item(keyRecords, recordsTerm(r, records)))
+	}
 	return ast.ObjectTerm(top...)
 }
+
+func recordsTerm(r *Reads, records []*Record) *ast.Term {
+	items := make([][2]*ast.Term, 0, len(records))
+	for i, record := range records {
+		if record != nil {
+			items = append(items, ast.Item(ast.StringTerm(r.Records[i].name()), record.term))
+		}
+	}
+	return ast.ObjectTerm(items...)
+}
+
+func jsonNumber(n int64) json.Number { return json.Number(strconv.FormatInt(n, 10)) }
 
 func (f *Facts) httpItems(r *Reads) [][2]*ast.Term {
 	q := &f.Request
@@ -92,6 +117,7 @@ func (f *Facts) httpItems(r *Reads) [][2]*ast.Term {
 	text(r.Method, keyMethod, q.Method)
 	text(r.Host, keyHost, q.Host)
 	text(r.Path, keyPath, q.Path)
+	text(r.RawPath, keyRawPath, q.RawPath)
 	text(r.Query, keyRawQuery, q.RawQuery)
 	if ip := q.clientIP(); r.Address && ip.IsValid() {
 		text(true, keyIP, ip.String())
@@ -111,9 +137,10 @@ func (f *Facts) httpItems(r *Reads) [][2]*ast.Term {
 	return items
 }
 
-// key appends to b everything that input reads but the person, each part with
-// its length, so that two different inputs never give the same key.
-func (f *Facts) key(b []byte, r *Reads) []byte {
+// key appends to b everything that input reads but the person and the time,
+// each part with its length, so that two different inputs never give the same
+// key.
+func (f *Facts) key(b []byte, r *Reads, records []*Record) []byte {
 	q := &f.Request
 	if r.Method {
 		b = appendText(b, q.Method)
@@ -123,6 +150,9 @@ func (f *Facts) key(b []byte, r *Reads) []byte {
 	}
 	if r.Path {
 		b = appendText(b, q.Path)
+	}
+	if r.RawPath {
+		b = appendText(b, q.RawPath)
 	}
 	if r.Query {
 		b = appendText(b, q.RawQuery)
@@ -147,6 +177,13 @@ func (f *Facts) key(b []byte, r *Reads) []byte {
 			sum := sha256.Sum256(leaf.Raw)
 			b = append(b, sum[:]...)
 		}
+	}
+	for _, record := range records {
+		stamp := uint64(0) // that it is absent is an input too
+		if record != nil {
+			stamp = record.stamp
+		}
+		b = binary.AppendUvarint(b, stamp)
 	}
 	return b
 }

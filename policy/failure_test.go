@@ -111,7 +111,7 @@ func TestAPanicIsADenial(t *testing.T) {
 	f := Facts{Request: get()}
 	f.Request.Header = headers(map[string]string{})
 	p.shape = &shape{ast.NewCompiler(), p.shape.query} // which does not know the rules asked for
-	denied(t, p.evaluate(t.Context(), &f))
+	denied(t, p.Evaluate(t.Context(), f))
 	p.shape = nil
-	denied(t, p.evaluate(t.Context(), &f))
+	denied(t, p.Evaluate(t.Context(), f))
 }

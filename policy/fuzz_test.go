@@ -90,7 +90,7 @@ func FuzzFacts(f *testing.F) {
 			Claims: map[string]any{"c": map[string]any{"d": claim, claim: group}, group: []any{claim, email}},
 		})}
 		facts.Request.Method, facts.Request.Path = method, path
-		want := p.evaluate(t.Context(), &facts)
+		want := p.Evaluate(t.Context(), facts)
 		if want.Err != nil {
 			t.Fatalf("Decide: %v", want.Err)
 		}

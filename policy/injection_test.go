@@ -21,7 +21,7 @@ func TestTextStaysText(t *testing.T) {
 	t.Parallel()
 	for _, text := range hostile {
 		doc := &Document{rules: []ruleSet{{allow: []group{
-			{operatorAnd, []criterion{
+			{operator: operatorAnd, criteria: []criterion{
 				{kind: criterionClaim, subPath: text, operand: listMatcher{{"has", []string{text}}}},
 				{kind: criterionEmail, operand: stringMatcher{{"is", []string{text}}}},
 				{kind: criterionUser, operand: stringMatcher{{"in", []string{"x", text}}}},
@@ -57,7 +57,7 @@ func TestTextStaysText(t *testing.T) {
 func TestHostileTextKeepsItsForm(t *testing.T) {
 	t.Parallel()
 	for _, text := range hostile {
-		doc := &Document{rules: []ruleSet{{deny: []group{{operatorOr, []criterion{
+		doc := &Document{rules: []ruleSet{{deny: []group{{operator: operatorOr, criteria: []criterion{
 			{kind: criterionClaim, subPath: text, operand: listMatcher{{"has", []string{text}}}},
 			{kind: criterionEmail, operand: stringMatcher{{"not_in", []string{text}}}},
 		}}}}}}

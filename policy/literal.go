@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -34,6 +35,14 @@ func (l *literals) set(values []string) string {
 	values = slices.Clone(values)
 	slices.Sort(values)
 	return "{" + quoteAll(slices.Compact(values)) + "}"
+}
+
+// number is one whole number.
+func (l *literals) number(n int64) string {
+	if !l.gather {
+		return strconv.FormatInt(n, 10)
+	}
+	return l.add(ast.NumberTerm(jsonNumber(n)))
 }
 
 // list is an array of strings in their order.

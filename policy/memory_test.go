@@ -39,14 +39,14 @@ func TestMemoryTellsFactsApart(t *testing.T) {
 		with(func(r *Request) { r.ClientCertificate.Leaf = &x509.Certificate{} }),
 		with(func(r *Request) { r.ClientCertificate.Leaf = leaf() }),
 	} {
-		key := string(f.key(nil, &all))
+		key := string(f.key(nil, &all, nil))
 		if j, ok := seen[key]; ok {
 			t.Errorf("facts %d and %d have one key", j, i)
 		}
 		seen[key] = i
 	}
 	same := with(func(r *Request) { r.IP = netip.MustParseAddr("::ffff:192.0.2.7") })
-	if _, ok := seen[string(same.key(nil, &all))]; !ok {
+	if _, ok := seen[string(same.key(nil, &all, nil))]; !ok {
 		t.Error("an IPv4 address that came as IPv6 has another key")
 	}
 }

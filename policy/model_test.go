@@ -234,7 +234,7 @@ func TestRandomDocumentsMeanWhatTheModelSays(t *testing.T) {
 			i := r.IntN(len(people))
 			f := Facts{Request: requests[r.IntN(len(requests))], Person: people[i]}
 			want := modelDecision(rules, f.Request, modelPeople[i])
-			compare(t, want, p.evaluate(t.Context(), &f))
+			compare(t, want, p.Evaluate(t.Context(), f))
 			// From memory, after whatever was asked before.
 			compare(t, want, p.Decide(t.Context(), f))
 			compare(t, want, p.Decide(t.Context(), f))

@@ -80,7 +80,7 @@ func (p *parser) body(path, action string, n *yaml.Node) []group {
 		at := path + "." + name
 		switch operator(name) {
 		case operatorAnd, operatorOr, operatorNot, operatorNor:
-			groups = append(groups, group{operator(name), p.criteria(at, e.value)})
+			groups = append(groups, group{operator(name), p.criteria(at, e.value), positionOf(e.key)})
 		case "action":
 			// An older form repeats the action inside its body. It may repeat
 			// it, not contradict it.
@@ -147,8 +147,10 @@ func (p *parser) criterion(path string, n *yaml.Node) (criterion, bool) {
 	}
 	before := len(p.errs)
 	op := k.parse(p, at, e.value)
-	return criterion{kind: k, subPath: sub, operand: op}, len(p.errs) == before
+	return criterion{kind: k, subPath: sub, operand: op, at: positionOf(e.key)}, len(p.errs) == before
 }
+
+func positionOf(n *yaml.Node) position { return position{n.Line, n.Column} }
 
 func (p *parser) unknownCriterion(path string, key *yaml.Node, name string) {
 	if why, ok := knownElsewhere[name]; ok {

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -19,6 +21,28 @@ type PersonData struct {
 	Groups          []string
 	DirectoryGroups []DirectoryGroup
 	Claims          map[string]any // as JSON decodes them
+	SignedInAt      time.Time      // when they last proved who they are; zero is not known
+	Devices         []Device       // those that have shown themselves in this session
+	Grants          []Grant        // what they may do for a time
+}
+
+// A Device is an enrolled device that has shown itself in the session.
+type Device struct {
+	ID       string // of its credential
+	Type     string // DeviceAny or DeviceEnclave: what was demanded of it when it was enrolled
+	Approved bool   // somebody has approved its enrollment
+}
+
+// The types of devices: any authenticator, and only one inside the device.
+const (
+	DeviceAny     = "any"
+	DeviceEnclave = "enclave_only"
+)
+
+// A Grant is a permission for a time.
+type Grant struct {
+	Name      string
+	ExpiresAt time.Time // it holds before then
 }
 
 // A DirectoryGroup is a group that a directory lists the person in.
@@ -32,8 +56,12 @@ type DirectoryGroup struct {
 // must be made for each version of a session and its user, and used as long as
 // that version is the newest.
 type Person struct {
-	term *ast.Term
-	hash uint32 // spreads persons over the shards of a memory
+	term     *ast.Term
+	hash     uint32 // spreads persons over the shards of a memory
+	userID   string
+	email    string
+	signedIn time.Time
+	grants   []Grant
 }
 
 // NewPerson prepares what policies read of a person. It keeps nothing of d.
@@ -59,10 +87,40 @@ func NewPerson(d PersonData) *Person {
 		claims = ast.ObjectTerm()
 	}
 	items = append(items, ast.Item(ast.StringTerm("claims"), claims))
+	if !d.SignedInAt.IsZero() {
+		items = append(items, ast.Item(ast.StringTerm("signed_in_ms"), ast.NumberTerm(jsonNumber(d.SignedInAt.UnixMilli()))))
+	}
+	items = append(items,
+		ast.Item(ast.StringTerm("devices"), devicesTerm(d.Devices)),
+		ast.Item(ast.StringTerm("grants"), grantsTerm(d.Grants)))
 
 	h := fnv.New32a()
 	h.Write([]byte(d.SessionID))
-	return &Person{term: ast.ObjectTerm(items...), hash: h.Sum32()}
+	return &Person{
+		term: ast.ObjectTerm(items...), hash: h.Sum32(), userID: d.UserID, email: d.Email,
+		signedIn: d.SignedInAt, grants: slices.Clone(d.Grants),
+	}
+}
+
+func devicesTerm(devices []Device) *ast.Term {
+	terms := make([]*ast.Term, len(devices))
+	for i, d := range devices {
+		terms[i] = ast.ObjectTerm(
+			ast.Item(ast.StringTerm("id"), ast.StringTerm(d.ID)),
+			ast.Item(ast.StringTerm("type"), ast.StringTerm(d.Type)),
+			ast.Item(ast.StringTerm("approved"), ast.BooleanTerm(d.Approved)))
+	}
+	return ast.ArrayTerm(terms...)
+}
+
+func grantsTerm(grants []Grant) *ast.Term {
+	terms := make([]*ast.Term, len(grants))
+	for i, g := range grants {
+		terms[i] = ast.ObjectTerm(
+			ast.Item(ast.StringTerm("name"), ast.StringTerm(g.Name)),
+			ast.Item(ast.StringTerm("expires_ms"), ast.NumberTerm(jsonNumber(g.ExpiresAt.UnixMilli()))))
+	}
+	return ast.ArrayTerm(terms...)
 }
 
 // emailDomain returns the domain of an address with exactly one "@" and

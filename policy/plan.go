@@ -14,6 +14,8 @@ type plan struct {
 	allow []term
 	deny  []term
 	reads Reads
+	// clocked are the criteria that read the time.
+	clocked []criterion
 }
 
 // A term is one criterion, or several under an operator other than or.
@@ -30,18 +32,32 @@ var errNotText = errors.New("not valid UTF-8")
 func newPlan(s Source) (*plan, error) {
 	p := &plan{}
 	allow, deny := &action{}, &action{}
-	shorthand, err := s.Shorthand.criteria()
-	if err != nil {
+	add := func(short Shorthand, documents []*Document) error {
+		shorthand, err := short.criteria()
+		if err != nil {
+			return err
+		}
+		allow.addAny(shorthand...)
+		for _, doc := range documents {
+			if doc == nil {
+				continue
+			}
+			for _, set := range doc.rules {
+				allow.add(set.allow)
+				deny.add(set.deny)
+			}
+		}
+		return nil
+	}
+	if err := add(s.Shorthand, s.Documents); err != nil {
 		return nil, err
 	}
-	allow.addAny(shorthand...)
-	for _, doc := range s.Documents {
-		if doc == nil {
+	for _, named := range s.Policies {
+		if named.Shadow {
 			continue
 		}
-		for _, set := range doc.rules {
-			allow.add(set.allow)
-			deny.add(set.deny)
+		if err := add(named.Shorthand, named.Documents); err != nil {
+			return nil, fmt.Errorf("policy %q: %w", named.Name, err)
 		}
 	}
 	if s.DenyInvalidClientCertificate {
@@ -50,7 +66,10 @@ func newPlan(s Source) (*plan, error) {
 	p.allow, p.deny = allow.terms(), deny.terms()
 	for _, t := range slices.Concat(p.allow, p.deny) {
 		for _, c := range t.criteria {
-			p.reads = p.reads.union(c.kind.reads)
+			p.reads = p.reads.union(c.reads())
+			if c.kind.until != nil {
+				p.clocked = append(p.clocked, c)
+			}
 		}
 	}
 	return p, nil
@@ -109,7 +128,7 @@ func (a *action) add(groups []group) {
 			f.add(g.criteria...)
 			a.groups = append(a.groups, term{operatorNot, f.criteria})
 		default:
-			a.groups = append(a.groups, term(g))
+			a.groups = append(a.groups, term{g.operator, g.criteria})
 		}
 	}
 }

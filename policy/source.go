@@ -6,6 +6,9 @@ package policy
 type Source struct {
 	Shorthand Shorthand
 	Documents []*Document
+	// Policies are the named ones that the route uses, those that are enforced
+	// on every route included. One with Shadow set decides nothing.
+	Policies []*Policy
 	// DenyInvalidClientCertificate adds the rule of downstream_mtls that
 	// refuses a missing or invalid client certificate.
 	DenyInvalidClientCertificate bool
@@ -19,4 +22,22 @@ type Shorthand struct {
 	Users         []string            // allowed_users: e-mail addresses or user ids
 	Domains       []string            // allowed_domains
 	Claims        map[string][]string // allowed_idp_claims
+}
+
+// A Policy is one that has a name: a route uses it by that, or it is enforced
+// on all routes. It is immutable and shared by the routes that use it.
+type Policy struct {
+	Name      string
+	File      string // where it stands, for messages; "" for the configuration itself
+	Line      int    // 1-based; 0 where unknown
+	Shorthand Shorthand
+	Documents []*Document
+	Rego      []*Module // hand-written
+	// Explanation and Remediation are Markdown for whoever it keeps out.
+	Explanation string
+	Remediation string
+	// Shadow says that it judges beside the others without effect.
+	Shadow bool
+	// Enforced says that it is on every route.
+	Enforced bool
 }

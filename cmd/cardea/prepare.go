@@ -31,9 +31,7 @@ func compileAll(ctx context.Context, cfg *config.Config, compiler *policy.Compil
 				errs[i] = fmt.Errorf("line %d: policy of route %s: %w", r.Line, r.From, err)
 				return nil // all of them are said at once
 			}
-			if old := before[r.ID]; old != nil && old.Digest() == p.Digest() {
-				p = old
-			}
+			p.Inherit(before[r.ID])
 			programs[i] = p
 			return nil
 		})

@@ -1,0 +1,112 @@
+package policy
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// A RecordKey says what an external record is about: the value it is looked up
+// by. Two kinds of keys never meet, so that nobody is taken for an address by
+// having an id that looks like one.
+type RecordKey string
+
+// The keys of external records.
+const (
+	KeyUserID      RecordKey = "user.id"
+	KeyUserEmail   RecordKey = "user.email"
+	KeyRequestIP   RecordKey = "request.ip"
+	KeyFingerprint RecordKey = "request.client_certificate.fingerprint"
+)
+
+// RecordKeys are all of them, in the order in which a look-up without a key
+// tries them.
+var RecordKeys = []RecordKey{KeyUserID, KeyUserEmail, KeyRequestIP, KeyFingerprint}
+
+// Records is where external records are looked up. Values it returns are
+// shared: the same pointer is the same version of the same record.
+type Records interface {
+	// Record returns nil, without an error, where there is no such record. An
+	// error means that nobody knows, and then nobody is let in.
+	Record(ctx context.Context, typ string, key RecordKey, value string) (*Record, error)
+}
+
+// A Record is one version of an external record as the values that Rego reads.
+// It is immutable and safe for concurrent use.
+type Record struct {
+	term  *ast.Term
+	stamp uint64 // tells versions apart; never 0
+}
+
+var recordStamps atomic.Uint64
+
+// NewRecord prepares what policies read of a record. It keeps nothing of data,
+// which is as JSON decodes it.
+func NewRecord(data map[string]any) (*Record, error) {
+	v, err := ast.InterfaceToValue(data)
+	if err != nil {
+		return nil, fmt.Errorf("prepare record: %w", err)
+	}
+	return &Record{term: ast.NewTerm(v), stamp: recordStamps.Add(1)}, nil
+}
+
+// lookUp finds the records that r reads, in the order of r.Records; nil stands
+// for one that is absent.
+func (f *Facts) lookUp(ctx context.Context, r *Reads) ([]*Record, error) {
+	if len(r.Records) == 0 {
+		return nil, nil
+	}
+	out := make([]*Record, len(r.Records))
+	if f.Records == nil {
+		return out, nil
+	}
+	for i, want := range r.Records {
+		keys := RecordKeys
+		if want.Key != "" {
+			keys = []RecordKey{want.Key}
+		}
+		for _, key := range keys {
+			value := f.recordValue(key)
+			if value == "" {
+				continue
+			}
+			found, err := f.Records.Record(ctx, want.Type, key, value)
+			if err != nil {
+				return nil, fmt.Errorf("read record %q: %w", want.Type, err)
+			}
+			if found != nil {
+				out[i] = found
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+// recordValue is what a key comes to for these facts; "" where it is not known.
+func (f *Facts) recordValue(key RecordKey) string {
+	switch key {
+	case KeyUserID:
+		if f.Person != nil {
+			return f.Person.userID
+		}
+	case KeyUserEmail:
+		if f.Person != nil {
+			return f.Person.email
+		}
+	case KeyRequestIP:
+		if ip := f.Request.clientIP(); ip.IsValid() {
+			return ip.String()
+		}
+	case KeyFingerprint:
+		if c := f.Request.ClientCertificate; c.Presented && c.Leaf != nil {
+			sum := sha256.Sum256(c.Leaf.Raw)
+			return hex.EncodeToString(sum[:])
+		}
+	}
+	return ""
+}
