@@ -8,7 +8,8 @@
 // here, databroker/bolt on disk); what a session may do is policy's.
 //
 //	record.go     Record: type, id, version, data, times
-//	session.go    typed values: Session; user.go: User, DirectoryUser, ...
+//	session.go    typed values: Session; user.go: User, DirectoryUser, ...;
+//	              external.go: what others know, for policies
 //	secret.go     Secret: text sealed a second time, never printed
 //	codec.go      typed value <-> data, its secrets sealed field by field
 //	client.go     Client: typed values over gRPC

@@ -82,6 +82,7 @@ type View struct {
 	sessions  *table[Session]
 	users     *table[User]
 	directory *table[DirectoryUser]
+	externals *table[External]
 	accesses  *table[access]
 
 	feed    feed
@@ -102,6 +103,7 @@ func NewView(o ViewOptions) (*View, error) {
 	v.sessions = newTable(v, TypeSession, o.Capacity, o.Client.sessionFrom)
 	v.users = newTable(v, TypeUser, o.Capacity, o.Client.userFrom)
 	v.directory = newTable(v, TypeDirectoryUser, o.Capacity, o.Client.directoryUserFrom)
+	v.externals = newTable(v, TypeExternal, o.Capacity, o.Client.externalFrom)
 	v.accesses = newTable(v, TypeAccess, o.Capacity, o.Client.accessFrom)
 	v.accesses.quiet = true
 	// A session that was just read may have been written together with its

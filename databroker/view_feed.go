@@ -23,7 +23,7 @@ const (
 
 // follow keeps a watch going until ctx ends.
 func (v *View) follow(ctx context.Context) {
-	types := []string{TypeSession, TypeUser, TypeDirectoryUser}
+	types := []string{TypeSession, TypeUser, TypeDirectoryUser, TypeExternal}
 	var from Position // zero: begin anew
 	lost := false
 	for ctx.Err() == nil {
@@ -108,6 +108,8 @@ func (v *View) applyChange(c Change, now int64) {
 		v.users.apply(c.Record, c.Position, generation, now)
 	case TypeDirectoryUser:
 		v.directory.apply(c.Record, c.Position, generation, now)
+	case TypeExternal:
+		v.externals.apply(c.Record, c.Position, generation, now)
 	}
 	v.o.OnChange(c.Record.Type, c.Record.ID)
 }
