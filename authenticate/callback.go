@@ -49,7 +49,7 @@ func (s *Server) callback(v visit) {
 		s.failAt(v, err, s.again(v, st))
 		return
 	}
-	session, err := s.signIn(v, st.ProviderID, identity)
+	session, err := s.signIn(v, st.ProviderID, identity, st.SignIn.After)
 	if err != nil {
 		s.failAt(v, err, s.again(v, st))
 		return

@@ -117,8 +117,9 @@ func (s *Server) alive(v visit, id string) (*databroker.Session, error) {
 // signIn writes the person and their session, and gives this browser its
 // ticket. The id is new, so that no session can be planted beforehand, but for
 // one case: another tab of this browser has just signed the same person in.
-// Ending that session would cost the other tab its page.
-func (s *Server) signIn(v visit, providerID string, identity *idp.Identity) (*databroker.Session, error) {
+// Ending that session would cost the other tab its page. A session from before
+// after does not do: who asks for a new sign-in gets one.
+func (s *Server) signIn(v visit, providerID string, identity *idp.Identity, after time.Time) (*databroker.Session, error) {
 	ctx := v.r.Context()
 	if err := s.putUser(ctx, providerID, identity, true); err != nil {
 		return nil, err
@@ -127,7 +128,7 @@ func (s *Server) signIn(v visit, providerID string, identity *idp.Identity) (*da
 	if err != nil {
 		return nil, err
 	}
-	if old != nil && old.UserID == identity.Subject {
+	if old != nil && old.UserID == identity.Subject && !old.IssuedAt.Before(after) {
 		return old, nil
 	}
 	session, err := s.newSession(v, providerID, identity)
@@ -135,8 +136,8 @@ func (s *Server) signIn(v visit, providerID string, identity *idp.Identity) (*da
 		return nil, err
 	}
 	if old != nil {
-		// Somebody else sat at this browser, and nobody comes back to their
-		// session. If this fails it expires by itself.
+		// Nobody comes back to that session: somebody else sat at this browser, or
+		// it was too old. If this fails it expires by itself.
 		_ = s.o.Broker.DeleteSession(ctx, old.ID)
 	}
 	http.SetCookie(v.w, s.ticketCookie(v.ticketName(providerID), s.o.Tickets.Issue(ticket.Ticket{

@@ -167,3 +167,26 @@ func TestLogsNameNoSecret(t *testing.T) {
 		t.Errorf("no line about the sign-in in %s", w.log)
 	}
 }
+
+func TestASignInThatMustBeLaterGoesToTheProviderAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := w.browser()
+	first := b.signIn()
+	w.clock.advance(time.Hour)
+	in := w.signIn()
+	in.After = w.clock.now()
+	away := b.get(w.signer.SignInURL(base, in))
+	if away.location == nil || away.location.Query().Get("prompt") != "login" {
+		t.Fatalf("answered %d %v, want the provider with prompt=login", away.status, away.location)
+	}
+	again := w.handed(b.get(b.atProvider(away)))
+	s := w.session(again.SessionID)
+	if again.SessionID == first.SessionID || s == nil || s.IssuedAt.Before(in.After.Truncate(time.Second)) {
+		t.Errorf("handed back session %q %+v, want one issued from %v on", again.SessionID, s, in.After)
+	}
+	// Young enough now: nobody is asked a second time.
+	if once := w.handed(b.get(w.signer.SignInURL(base, in))); once.SessionID != again.SessionID {
+		t.Errorf("handed back %q, want %q", once.SessionID, again.SessionID)
+	}
+}

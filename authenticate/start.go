@@ -31,7 +31,7 @@ func (s *Server) start(v visit) {
 		s.fail(v, err)
 		return
 	}
-	if session != nil {
+	if session != nil && !session.IssuedAt.Before(in.After) {
 		s.handBack(v, in, session)
 		return
 	}
@@ -62,7 +62,9 @@ func (s *Server) toProvider(v visit, in handoff.SignIn) {
 		return
 	}
 	nonce, verifier := s.state.secrets(st, binder)
-	to, err := provider.AuthCodeURL(v.r.Context(), idp.Request{State: text, Nonce: nonce, Verifier: verifier})
+	to, err := provider.AuthCodeURL(v.r.Context(), idp.Request{
+		State: text, Nonce: nonce, Verifier: verifier, Fresh: !in.After.IsZero(),
+	})
 	if err != nil {
 		s.fail(v, err)
 		return

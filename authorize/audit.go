@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cardea-proxy/cardea/policy"
 )
 
 // DefaultLogFields are the fields of an audit line where authorize_log_fields
@@ -106,6 +108,7 @@ type auditEntry struct {
 	request    *request
 	identity   identity
 	verdict    verdict
+	facts      policy.Request // what the policy was asked about
 	took       time.Duration
 	now        time.Time
 }

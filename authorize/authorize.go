@@ -27,7 +27,9 @@ type Options struct {
 	Log      zerolog.Logger
 	// Audit takes one line of JSON for each decision, in pieces of whole lines.
 	Audit io.Writer
-	Now   func() time.Time // nil means time.Now
+	// Recorder keeps decisions for explanations; nil keeps none.
+	Recorder Recorder
+	Now      func() time.Time // nil means time.Now
 }
 
 // A Server answers Envoy's questions. It may be asked concurrently.
@@ -42,6 +44,9 @@ type Server struct {
 	now            func() time.Time
 	lines          *lines
 	fallbackFields []logField
+	recorder       Recorder
+	externals      *externals
+	shadows        shadowCounts
 
 	state  atomic.Pointer[succession] // nil before the first Apply
 	opened *cache[ticketKey, ticket.Ticket]
@@ -59,7 +64,9 @@ func New(o Options) (*Server, error) {
 	}
 	return &Server{
 		sessions: o.Sessions, tickets: o.Tickets, handoff: o.Handoff, pages: o.Pages,
-		log: o.Log, now: o.Now, lines: newLines(o.Audit), fallbackFields: parseLogFields(nil),
+		log: o.Log, recorder: o.Recorder, now: o.Now,
+		externals: &externals{o.Sessions, newCache[externalKey, externalValue](externalCacheSize)},
+		lines:     newLines(o.Audit), fallbackFields: parseLogFields(nil),
 		opened: newCache[ticketKey, ticket.Ticket](ticketCacheSize),
 		people: newCache[string, *person](personCacheSize),
 	}, nil
@@ -130,6 +137,7 @@ func (s *Server) ask(ctx context.Context, x *exchange) (out *response) {
 		}
 		e.took = s.now().Sub(start)
 		s.audit(e)
+		s.record(e)
 	}()
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
@@ -175,7 +183,7 @@ func (s *Server) check(ctx context.Context, e *auditEntry) *response {
 		if rt.needsCert {
 			cert = rt.certs.judge(r.leaf, r.chain)
 		}
-		e.verdict = s.decide(ctx, rt, r, e.identity, cert)
+		s.decide(ctx, e, cert)
 	}
 	if e.verdict.outcome != outcomeAllow {
 		return s.no(g, rt, e)

@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -25,6 +26,7 @@ const (
 	outcomeAllow                      //
 	outcomeDeny                       // the policy says no
 	outcomeSignIn                     // nobody is signed in, and it matters who is
+	outcomeSignInAgain                // somebody is, and too long ago
 	outcomeDisabled                   // the account is shut
 	outcomeSkewed                     // the session is from the future
 	outcomeDevice                     // a device would have to show itself
@@ -57,6 +59,8 @@ func (o outcome) String() string {
 		return "deny"
 	case outcomeSignIn:
 		return "sign-in"
+	case outcomeSignInAgain:
+		return "sign-in-again"
 	case outcomeDisabled:
 		return "disabled"
 	case outcomeSkewed:
@@ -98,25 +102,51 @@ func tellsWho(path string) bool {
 	return path == "/.pomerium/jwt" || path == "/.pomerium/user"
 }
 
-// decide asks the policy of rt.
-func (s *Server) decide(ctx context.Context, rt *route, r *request, id identity, cert clientCert) verdict {
+// decide asks the policy of e's route, and the shadows beside it.
+func (s *Server) decide(ctx context.Context, e *auditEntry, cert clientCert) {
+	rt, id := e.route, e.identity
 	// A policy that does not ask who is there gives the same answer to all, so
 	// that it goes on when sessions cannot be read.
 	if id.standing == uncertain && rt.readsSession {
-		return verdict{outcome: outcomeFault, reason: reasonSessions, err: id.err}
+		e.verdict = verdict{outcome: outcomeFault, reason: reasonSessions, err: id.err}
+		return
 	}
-	facts := policy.Facts{Request: policy.Request{
-		Method: r.method, Scheme: "https", Host: r.host, Hostname: r.hostname,
-		Path: r.path, RawPath: r.rawPath, RawQuery: r.rawQuery, IP: r.ip,
-		ClientCertificate: policy.ClientCertificate{Presented: cert.presented, Valid: cert.valid, Leaf: cert.leaf},
-	}}
+	facts := policy.Facts{Request: e.request.facts(), Now: e.now, Records: s.externals}
+	facts.Request.ClientCertificate = policy.ClientCertificate{Presented: cert.presented, Valid: cert.valid, Leaf: cert.leaf}
 	if rt.readsHeaders {
-		facts.Request.Header = r.header
+		facts.Request.Header, facts.Request.Headers = e.request.header, e.request.plainHeaders
 	}
 	if id.person != nil {
 		facts.Person = id.person.facts
 	}
-	d := rt.program.Decide(ctx, facts)
+	e.facts = facts.Request
+	e.verdict = judge(rt.program.Decide(ctx, facts), id)
+	s.lookOn(ctx, e, facts)
+}
+
+// facts are what policies read of the request; its certificate and headers are
+// set where they are needed.
+func (r *request) facts() policy.Request {
+	return policy.Request{
+		Method: r.method, Scheme: "https", Host: r.host, Hostname: r.hostname,
+		Path: r.path, RawPath: r.rawPath, RawQuery: r.rawQuery, IP: r.ip,
+	}
+}
+
+// plainHeaders yields the headers that are no secrets, by their canonical names.
+func (r *request) plainHeaders(yield func(name, value string) bool) {
+	for _, h := range r.headers {
+		if secretHeader(h.name) || strings.HasPrefix(h.name, ":") {
+			continue
+		}
+		if !yield(http.CanonicalHeaderKey(h.name), h.value) {
+			return
+		}
+	}
+}
+
+// judge says what a decision of a policy means for who asks.
+func judge(d policy.Decision, id identity) verdict {
 	v := verdict{asked: true, decision: d, err: d.Err}
 	switch d.Outcome {
 	case policy.Allow:
@@ -127,6 +157,8 @@ func (s *Server) decide(ctx context.Context, rt *route, r *request, id identity,
 			v.outcome = outcomeDeny // signing in once more would change nothing
 		}
 		return unlessKnown(id, v)
+	case policy.SignInAgain:
+		v.outcome = outcomeSignInAgain
 	case policy.DeviceNeeded:
 		v.outcome = outcomeDevice
 	case policy.ClientCertificateRequired, policy.ClientCertificateInvalid:
@@ -169,16 +201,16 @@ func (r *request) header(name string) (string, bool) {
 	return r.headers.find(strings.ToLower(name))
 }
 
-// policyPerson returns p as policies read it.
-func policyPerson(p *person) *policy.Person {
+// policyPerson returns p as policies are told of it.
+func policyPerson(p *person) policy.PersonData {
 	d := policy.PersonData{
 		SessionID: p.session.ID, UserID: p.session.UserID,
-		Email: p.email, Name: p.name, Groups: p.user.Groups, Claims: p.claims,
+		Email: p.email, Name: p.name, Groups: p.user.Groups, Claims: p.claims, SignedInAt: p.session.IssuedAt,
 	}
 	if p.directory != nil {
 		d.DirectoryGroups = directoryGroups(p.directory.GroupIDs, p.directory.GroupNames)
 	}
-	return policy.NewPerson(d)
+	return d
 }
 
 // directoryGroups pairs ids with names where there is a name for each id;

@@ -17,6 +17,7 @@ var refusals = map[outcome]refusal{
 	outcomeFault:       {pages.CannotDecide, codes.Unavailable},
 	outcomeDeny:        {pages.Denied, codes.PermissionDenied},
 	outcomeSignIn:      {pages.SignInNeeded, codes.Unauthenticated},
+	outcomeSignInAgain: {pages.SignInNeeded, codes.Unauthenticated},
 	outcomeDisabled:    {pages.AccountDisabled, codes.PermissionDenied},
 	outcomeSkewed:      {pages.ClockSkew, codes.PermissionDenied},
 	outcomeDevice:      {pages.DeviceNotAllowed, codes.PermissionDenied},

@@ -33,7 +33,8 @@ type generation struct {
 	idle         time.Duration
 	claimHeaders []claimHeader
 	logFields    []logField
-	logged       bool // log_level lets decisions through
+	recorded     []string // headers that are recorded
+	logged       bool     // log_level lets decisions through
 	provider     string
 	// providers holds the host names where the first route takes the sessions
 	// of another provider: there, that one is asked for on our own paths too.
@@ -86,6 +87,7 @@ func newGeneration(st State, now func() time.Time) (*generation, error) {
 		logFields: parseLogFields(c.AuthorizeLogFields), logged: logsDecisions(c.LogLevel),
 		provider: config.ProviderID(c, nil), providers: make(map[string]string),
 		answers:  newCache[answerKey, *answer](answerCacheSize),
+		recorded: recordedHeaders(st.Programs),
 		ownPages: &route{id: reasonInternal, passIdentity: true, personal: true, issuer: c.JWTIssuerFormat},
 	}
 	if !c.AuthenticateServiceURL.IsZero() {
@@ -132,12 +134,12 @@ func newRoute(c *config.Config, r *config.Route, p *policy.Program, verifiers ma
 		}
 		verifiers[string(ca)] = certs
 	}
-	reads := p.Reads()
+	reads, all := p.Reads(), p.AllReads()
 	rt := &route{
 		id: r.ID, name: r.Name, digest: p.Digest(), program: p, provider: config.ProviderID(c, r),
 		hosts: r.DependsOn, certs: certs,
-		readsSession: reads.Session, readsHeaders: len(reads.Headers) > 0,
-		needsCert:    reads.Certificate || reads.CertificateLeaf,
+		readsSession: reads.Session, readsHeaders: len(all.Headers) > 0 || all.Volatile,
+		needsCert:    all.Certificate || all.CertificateLeaf || all.Volatile,
 		pathDecides:  reads.Path,
 		passIdentity: c.PassIdentity(r), issuer: r.JWTIssuerFormat,
 		setHeaders: parseSetHeaders(r.SetRequestHeaders),

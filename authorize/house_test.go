@@ -81,6 +81,7 @@ type records struct {
 	users     map[string]*databroker.User
 	directory map[string]*databroker.DirectoryUser
 	access    map[string]time.Time
+	externals map[string]*databroker.External // by type|key|value
 	touched   []string
 	fault     error
 }
@@ -95,6 +96,10 @@ func (r *records) User(_ context.Context, key string) (*databroker.User, error) 
 
 func (r *records) DirectoryUser(_ context.Context, key string) (*databroker.DirectoryUser, error) {
 	return read(r, r.directory, key)
+}
+
+func (r *records) External(_ context.Context, typ, key, value string) (*databroker.External, error) {
+	return read(r, r.externals, typ+"|"+key+"|"+value)
 }
 
 func (r *records) LastAccess(_ context.Context, id string) (time.Time, error) {

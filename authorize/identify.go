@@ -24,6 +24,9 @@ type Sessions interface {
 	// DirectoryUser returns databroker.ErrNotFound when no directory knows the
 	// person, which is the ordinary case.
 	DirectoryUser(ctx context.Context, key string) (*databroker.DirectoryUser, error)
+	// External returns what somebody else knows, and databroker.ErrNotFound where
+	// nothing is known.
+	External(ctx context.Context, typ, key, value string) (*databroker.External, error)
 	// LastAccess returns when the session was last touched by any replica; the
 	// zero time when it never was.
 	LastAccess(ctx context.Context, id string) (time.Time, error)

@@ -24,8 +24,9 @@ type person struct {
 	groups []string       // never nil: those of the provider, then ids and names of the directory's
 	claims map[string]any // of the session, overridden by those of the user
 
-	facts      *policy.Person
-	routingKey string // for hash load balancing: it names a session and reveals none
+	data       policy.PersonData
+	facts      *policy.Person // of data
+	routingKey string         // for hash load balancing: it names a session and reveals none
 	log        logIdentity
 }
 
@@ -54,6 +55,7 @@ func newPerson(session *databroker.Session, user *databroker.User, directory *da
 	sum := sha256.Sum256([]byte(session.ID))
 	p.routingKey = hex.EncodeToString(sum[:])
 	p.log = newLogIdentity(p)
-	p.facts = policyPerson(p)
+	p.data = policyPerson(p)
+	p.facts = policy.NewPerson(p.data)
 	return p
 }

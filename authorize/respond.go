@@ -37,8 +37,8 @@ func (s *Server) refuse(g *generation, rt *route, r *request, id identity, v ver
 	if r.path == "/robots.txt" && (r.method == http.MethodGet || r.method == http.MethodHead) {
 		return denied(codes.PermissionDenied, s.pages.Robots())
 	}
-	if v.outcome == outcomeSignIn && g != nil && g.signIn != nil && page.MaySignIn() {
-		return s.redirect(g, rt, r)
+	if (v.outcome == outcomeSignIn || v.outcome == outcomeSignInAgain) && g != nil && g.signIn != nil && page.MaySignIn() {
+		return s.redirect(g, rt, r, v.outcome == outcomeSignInAgain)
 	}
 	f := refusalOf(v, id)
 	problem := pages.Problem{Kind: f.kind, RequestID: r.id, Host: r.hostname}
@@ -84,8 +84,9 @@ func deniedWith(code codes.Code, httpStatus int, headers []*corev3.HeaderValueOp
 }
 
 // redirect sends the browser to the sign-in host, bound to it by the binder
-// cookie, which it gets here when it has none.
-func (s *Server) redirect(g *generation, rt *route, r *request) *authv3.CheckResponse {
+// cookie, which it gets here when it has none. again asks for a sign-in from now
+// on, whoever is signed in there.
+func (s *Server) redirect(g *generation, rt *route, r *request, again bool) *authv3.CheckResponse {
 	scope := g.scopeOf(r, rt)
 	r.readBinder(scope.Binder)
 	headers := make([]*corev3.HeaderValueOption, 0, 6)
@@ -106,6 +107,9 @@ func (s *Server) redirect(g *generation, rt *route, r *request) *authv3.CheckRes
 	}
 	if rt != nil {
 		in.AdditionalHosts = rt.hosts
+	}
+	if again {
+		in.After = s.now()
 	}
 	headers = append(headers,
 		overwrite("location", s.handoff.SignInURL(g.signIn, in)),

@@ -30,7 +30,8 @@ type Program struct {
 	literals *ast.Term   // what the shape takes from the input; nil where it takes nothing
 	modules  []*Module   // hand-written
 	clocked  []criterion // those that read the time
-	memory   *memory     // nil where decisions cannot be remembered
+	shadows  []shadow
+	memory   *memory // nil where decisions cannot be remembered
 	limit    time.Duration
 }
 
@@ -78,6 +79,9 @@ func (c *Compiler) Compile(ctx context.Context, s Source) (*Program, error) {
 	p.digest = base64.RawURLEncoding.EncodeToString(meaning.Sum(nil))
 	if !p.reads.Volatile {
 		p.memory = &memory{}
+	}
+	if p.shadows, err = c.shadowsOf(ctx, s); err != nil {
+		return nil, err
 	}
 	gathered := &literals{gather: true}
 	p.shape, err = c.shape(plan.rego(gathered))
@@ -141,8 +145,16 @@ func newShape(text string) (*shape, error) {
 // Inherit makes p remember what old does, where both mean the same. It must be
 // called before p decides.
 func (p *Program) Inherit(old *Program) {
-	if old != nil && old.digest == p.digest {
+	if old == nil {
+		return
+	}
+	if old.digest == p.digest {
 		p.memory = old.memory
+	}
+	for _, s := range p.shadows {
+		for _, before := range old.shadows {
+			s.program.Inherit(before.program)
+		}
 	}
 }
 
@@ -153,8 +165,17 @@ func (p *Program) Digest() string { return p.digest }
 // Rego returns the module that is evaluated, with its literals in place.
 func (p *Program) Rego() string { return p.rego }
 
-// Reads returns which facts the program reads. The result must not be changed.
+// Reads returns which facts decisions read. The result must not be changed.
 func (p *Program) Reads() Reads { return p.reads }
+
+// AllReads returns which facts decisions and the shadows beside them read.
+func (p *Program) AllReads() Reads {
+	all := p.reads
+	for _, s := range p.shadows {
+		all = all.union(s.program.reads)
+	}
+	return all
+}
 
 // generatedCapabilities are the built-in functions that Rego written here may
 // use: pure ones, each linear in the policy and the facts. Whatever is not

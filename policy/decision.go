@@ -14,6 +14,7 @@ const (
 	Allow                             // the request goes on
 	SignIn                            // nobody is signed in, and the policy asks who is
 	DeviceNeeded                      // the policy asks for a device that has not shown itself
+	SignInAgain                       // somebody is, and signed in too long ago for the policy
 	ClientCertificateRequired         // no client certificate was presented
 	ClientCertificateInvalid          // the one presented is not valid
 )
@@ -32,6 +33,8 @@ func (o Outcome) String() string {
 		return "allow"
 	case SignIn:
 		return "sign-in"
+	case SignInAgain:
+		return "sign-in-again"
 	case DeviceNeeded:
 		return "device"
 	case ClientCertificateRequired:
@@ -68,6 +71,7 @@ type Decision struct {
 // Reasons that do more than explain.
 const (
 	reasonDeviceUnauthenticated = "device-unauthenticated"
+	reasonSignedInLongAgo       = "signed-in-within-unauthorized"
 	reasonCertificateRequired   = "client-certificate-required"
 	reasonCertificateInvalid    = "invalid-client-certificate"
 )
@@ -83,6 +87,8 @@ func (d *Decision) outcome() Outcome {
 		return ClientCertificateInvalid
 	case d.hasReason(reasonUnauthenticated):
 		return SignIn
+	case d.signInAgain():
+		return SignInAgain
 	case d.hasReason(reasonDeviceUnauthenticated):
 		return DeviceNeeded
 	case d.Deny:
@@ -91,6 +97,13 @@ func (d *Decision) outcome() Outcome {
 		return Allow
 	}
 	return Deny
+}
+
+// signInAgain reports whether the age of the sign-in stands in the way of who is
+// signed in. Where the rest is in order already, it does not.
+func (d *Decision) signInAgain() bool {
+	return !d.Allow && slices.Contains(d.AllowReasons, reasonSignedInLongAgo) ||
+		d.Deny && slices.Contains(d.DenyReasons, reasonSignedInLongAgo)
 }
 
 func (d *Decision) hasReason(reason string) bool {

@@ -35,6 +35,9 @@ type Request struct {
 	// Header returns the first value of a header by its canonical name, and
 	// whether there is one. nil means that there are no headers.
 	Header func(name string) (value string, ok bool)
+	// Headers yields every header that is no secret, by canonical name, for
+	// policies that read more than named ones. nil means that there are none.
+	Headers func(yield func(name, value string) bool)
 	// IP is the client's address. The zero Addr, which means that it is not
 	// known, is in no network.
 	IP netip.Addr

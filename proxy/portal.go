@@ -83,7 +83,7 @@ func (s *Server) openRoutes(v visit) (person, []*config.Route, error) {
 		if program == nil || strings.Contains(r.From.Host, "*") || config.ProviderID(v.Config, r) != p.session.IDPID {
 			continue
 		}
-		if program.Evaluate(v.r.Context(), policy.Facts{Request: v.opening(r), Person: asker}).Outcome == policy.Allow {
+		if program.Evaluate(v.r.Context(), policy.Facts{Request: v.opening(r), Person: asker, Records: s.o.Records}).Outcome == policy.Allow {
 			open = append(open, r)
 		}
 	}
@@ -95,7 +95,8 @@ func (s *Server) openRoutes(v visit) (person, []*config.Route, error) {
 func (s *Server) asker(v visit, p person) (*policy.Person, error) {
 	data := policy.PersonData{
 		SessionID: p.session.ID, UserID: p.session.UserID, Email: p.user.Email, Name: p.user.Name, Groups: p.user.Groups,
-		Claims: map[string]any{},
+		SignedInAt: p.session.IssuedAt,
+		Claims:     map[string]any{},
 	}
 	maps.Copy(data.Claims, p.session.Claims)
 	maps.Copy(data.Claims, p.user.Claims)

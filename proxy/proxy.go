@@ -42,6 +42,7 @@ type Options struct {
 	Handoff  *handoff.Signer
 	Pages    *pages.Pages
 	Log      zerolog.Logger
+	Records  policy.Records   // what policies look up beside the person; nil is nothing
 	Now      func() time.Time // nil means time.Now
 }
 

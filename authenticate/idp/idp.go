@@ -70,6 +70,7 @@ type Request struct {
 	Nonce    string // OpenID Connect Core, section 3.1.2.1
 	Verifier string // PKCE, 43 to 128 characters (RFC 7636, section 4.1)
 	Hint     string // login_hint, "" for none
+	Fresh    bool   // ask the person to prove again who they are (prompt=login)
 }
 
 // AuthCodeURL returns where to send the browser. PKCE with S256 is always
@@ -86,6 +87,9 @@ func (p *Provider) AuthCodeURL(ctx context.Context, r Request) (string, error) {
 	}
 	for name, value := range p.preset.params {
 		opts = append(opts, oauth2.SetAuthURLParam(name, value))
+	}
+	if r.Fresh { // after the preset's own prompt, whose place it takes
+		opts = append(opts, oauth2.SetAuthURLParam("prompt", "login"))
 	}
 	if r.Hint != "" {
 		opts = append(opts, oauth2.SetAuthURLParam("login_hint", r.Hint))

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,6 +55,9 @@ type SignIn struct {
 	Programmatic bool
 	// AdditionalHosts are further route hosts to sign in to (depends_on).
 	AdditionalHosts []string
+	// After asks for a sign-in that is not older than this moment, to the second;
+	// the zero time takes any.
+	After time.Time
 }
 
 // SignInURL returns the signed address on the sign-in host, which is given by
@@ -71,6 +75,9 @@ func (s *Signer) SignInURL(base *url.URL, in SignIn) string {
 	}
 	if len(in.AdditionalHosts) > 0 {
 		q.Set(paramHosts, strings.Join(in.AdditionalHosts, ","))
+	}
+	if !in.After.IsZero() {
+		q.Set(paramAfter, strconv.FormatInt(in.After.Unix(), 10))
 	}
 	return s.sign(&url.URL{Scheme: "https", Host: base.Host, Path: SignInPath}, q)
 }
@@ -90,6 +97,13 @@ func (s *Signer) ParseSignIn(u *url.URL) (SignIn, error) {
 	}
 	if hosts := q.Get(paramHosts); hosts != "" {
 		in.AdditionalHosts = strings.Split(hosts, ",")
+	}
+	if after := q.Get(paramAfter); after != "" {
+		seconds, err := strconv.ParseInt(after, 10, 64)
+		if err != nil {
+			return SignIn{}, ErrShape
+		}
+		in.After = time.Unix(seconds, 0)
 	}
 	if in.RedirectURI == "" || in.CallbackURI == "" || (in.Binder == "") != in.Programmatic {
 		return SignIn{}, ErrShape

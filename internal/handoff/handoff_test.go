@@ -30,6 +30,7 @@ var (
 	signIn = SignIn{
 		RedirectURI: "https://app.example.com/a?b=c&d=e#f", CallbackURI: "https://app.example.com/.pomerium/callback/",
 		ProviderID: "p", Binder: "hash", AdditionalHosts: []string{"b.example.com", "c.example.com"},
+		After: time.Unix(1_788_000_000, 0),
 	}
 	callback = Callback{SessionID: "s", SessionVersion: 3, ProviderID: "p", Binder: "hash", RedirectURI: "https://app.example.com/a?b=c"}
 )

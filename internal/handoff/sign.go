@@ -37,6 +37,7 @@ const (
 	paramProvider  = "pomerium_idp_id"
 	paramSession   = "pomerium_session_encrypted"
 	paramHosts     = "pomerium_additional_hosts"
+	paramAfter     = "pomerium_signed_in_after" // ours
 	paramProgram   = "pomerium_programmatic"
 	paramBinder    = "pomerium_binder"
 )
