@@ -109,6 +109,7 @@ type auditEntry struct {
 	identity   identity
 	verdict    verdict
 	facts      policy.Request // what the policy was asked about
+	records    []policy.RecordSeen
 	took       time.Duration
 	now        time.Time
 }

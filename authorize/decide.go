@@ -121,6 +121,10 @@ func (s *Server) decide(ctx context.Context, e *auditEntry, cert clientCert) {
 	}
 	e.facts = facts.Request
 	e.verdict = judge(rt.program.Decide(ctx, facts), id)
+	if s.recorder != nil && rt.readsRecords {
+		// What it was decided by; a store that fails now has failed the decision.
+		e.records, _ = rt.program.RecordsSeen(ctx, facts)
+	}
 	s.lookOn(ctx, e, facts)
 }
 

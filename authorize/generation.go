@@ -57,6 +57,7 @@ type route struct {
 	certs        *certVerifier
 	readsSession bool
 	readsHeaders bool
+	readsRecords bool
 	needsCert    bool // its policy or headers read the client's certificate
 	// pathDecides: the path chooses between policies, in this one or between
 	// the routes of its host. Then it must have one meaning to everybody.
@@ -139,6 +140,7 @@ func newRoute(c *config.Config, r *config.Route, p *policy.Program, verifiers ma
 		id: r.ID, name: r.Name, digest: p.Digest(), program: p, provider: config.ProviderID(c, r),
 		hosts: r.DependsOn, certs: certs,
 		readsSession: reads.Session, readsHeaders: len(all.Headers) > 0 || all.Volatile,
+		readsRecords: len(all.Records) > 0,
 		needsCert:    all.Certificate || all.CertificateLeaf || all.Volatile,
 		pathDecides:  reads.Path,
 		passIdentity: c.PassIdentity(r), issuer: r.JWTIssuerFormat,

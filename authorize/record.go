@@ -32,7 +32,8 @@ type Recorded struct {
 	Person      *policy.PersonData // the same address is the same version; nil for nobody
 	Outcome     string             // as logs name it
 	Decision    policy.Decision    // zero where no policy was asked
-	Reason      string             // why, where none was
+	Records     []policy.RecordSeen
+	Reason      string // why, where none was
 }
 
 // usualHeaders are recorded whatever the policies in force read, so that one
@@ -66,7 +67,7 @@ func (s *Server) record(e *auditEntry) {
 	r := &Recorded{
 		RequestID: q.id, Time: e.now, Generation: e.generation.number,
 		Outcome: e.verdict.outcome.String(), Decision: e.verdict.decision, Reason: e.verdict.reason,
-		HeaderNames: e.generation.recorded, Request: e.facts,
+		HeaderNames: e.generation.recorded, Request: e.facts, Records: e.records,
 	}
 	r.Request.Header, r.Request.Headers = nil, nil // they lead to the whole request
 	if !e.verdict.asked {

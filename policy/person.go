@@ -14,23 +14,23 @@ import (
 
 // PersonData says who is signed in.
 type PersonData struct {
-	SessionID       string
-	UserID          string // the identity provider's id of the person
-	Email           string
-	Name            string // for people to read; no criterion asks for it
-	Groups          []string
-	DirectoryGroups []DirectoryGroup
-	Claims          map[string]any // as JSON decodes them
-	SignedInAt      time.Time      // when they last proved who they are; zero is not known
-	Devices         []Device       // those that have shown themselves in this session
-	Grants          []Grant        // what they may do for a time
+	SessionID       string           `json:"session_id,omitempty"`
+	UserID          string           `json:"user_id,omitempty"` // the identity provider's id of the person
+	Email           string           `json:"email,omitempty"`
+	Name            string           `json:"name,omitempty"` // for people to read; no criterion asks for it
+	Groups          []string         `json:"groups,omitempty"`
+	DirectoryGroups []DirectoryGroup `json:"directory_groups,omitempty"`
+	Claims          map[string]any   `json:"claims,omitempty"`  // as JSON decodes them
+	SignedInAt      time.Time        `json:"signed_in_at"`      // when they last proved who they are; zero is not known
+	Devices         []Device         `json:"devices,omitempty"` // those that have shown themselves in this session
+	Grants          []Grant          `json:"grants,omitempty"`  // what they may do for a time
 }
 
 // A Device is an enrolled device that has shown itself in the session.
 type Device struct {
-	ID       string // of its credential
-	Type     string // DeviceAny or DeviceEnclave: what was demanded of it when it was enrolled
-	Approved bool   // somebody has approved its enrollment
+	ID       string `json:"id"`       // of its credential
+	Type     string `json:"type"`     // DeviceAny or DeviceEnclave: what was demanded of it when it was enrolled
+	Approved bool   `json:"approved"` // somebody has approved its enrollment
 }
 
 // The types of devices: any authenticator, and only one inside the device.
@@ -41,14 +41,14 @@ const (
 
 // A Grant is a permission for a time.
 type Grant struct {
-	Name      string
-	ExpiresAt time.Time // it holds before then
+	Name      string    `json:"name"`
+	ExpiresAt time.Time `json:"expires_at"` // it holds before then
 }
 
 // A DirectoryGroup is a group that a directory lists the person in.
 type DirectoryGroup struct {
-	ID   string
-	Name string
+	ID   string `json:"id,omitempty"`
+	Name string `json:"name,omitempty"`
 }
 
 // A Person is a PersonData as the values that Rego reads. It is immutable and

@@ -39,19 +39,44 @@ type Records interface {
 // It is immutable and safe for concurrent use.
 type Record struct {
 	term  *ast.Term
+	data  map[string]any
 	stamp uint64 // tells versions apart; never 0
 }
 
+// Data is what the record holds, which must not be changed.
+func (r *Record) Data() map[string]any { return r.data }
+
 var recordStamps atomic.Uint64
 
-// NewRecord prepares what policies read of a record. It keeps nothing of data,
-// which is as JSON decodes it.
+// NewRecord prepares what policies read of a record. It keeps data, which is as
+// JSON decodes it and must not change any more.
 func NewRecord(data map[string]any) (*Record, error) {
 	v, err := ast.InterfaceToValue(data)
 	if err != nil {
 		return nil, fmt.Errorf("prepare record: %w", err)
 	}
-	return &Record{term: ast.NewTerm(v), stamp: recordStamps.Add(1)}, nil
+	return &Record{term: ast.NewTerm(v), data: data, stamp: recordStamps.Add(1)}, nil
+}
+
+// A RecordSeen is one external record that a policy asks for.
+type RecordSeen struct {
+	Type   string
+	Key    RecordKey
+	Value  string
+	Record *Record // nil: there is none
+}
+
+// RecordsSeen looks up what p reads of external records for f: every key that is
+// tried, up to the one that is there.
+func (p *Program) RecordsSeen(ctx context.Context, f Facts) ([]RecordSeen, error) {
+	var out []RecordSeen
+	for _, want := range p.AllReads().Records {
+		_, err := f.find(ctx, want, func(s RecordSeen) { out = append(out, s) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // lookUp finds the records that r reads, in the order of r.Records; nil stands
@@ -65,26 +90,38 @@ func (f *Facts) lookUp(ctx context.Context, r *Reads) ([]*Record, error) {
 		return out, nil
 	}
 	for i, want := range r.Records {
-		keys := RecordKeys
-		if want.Key != "" {
-			keys = []RecordKey{want.Key}
-		}
-		for _, key := range keys {
-			value := f.recordValue(key)
-			if value == "" {
-				continue
-			}
-			found, err := f.Records.Record(ctx, want.Type, key, value)
-			if err != nil {
-				return nil, fmt.Errorf("read record %q: %w", want.Type, err)
-			}
-			if found != nil {
-				out[i] = found
-				break
-			}
+		var err error
+		if out[i], err = f.find(ctx, want, nil); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// find looks one record up; nil is none. seen is told of every try; it may be
+// nil.
+func (f *Facts) find(ctx context.Context, want RecordRead, seen func(RecordSeen)) (*Record, error) {
+	keys := RecordKeys
+	if want.Key != "" {
+		keys = []RecordKey{want.Key}
+	}
+	for _, key := range keys {
+		value := f.recordValue(key)
+		if value == "" || f.Records == nil {
+			continue
+		}
+		found, err := f.Records.Record(ctx, want.Type, key, value)
+		if err != nil {
+			return nil, fmt.Errorf("read record %q: %w", want.Type, err)
+		}
+		if seen != nil {
+			seen(RecordSeen{want.Type, key, value, found})
+		}
+		if found != nil {
+			return found, nil
+		}
+	}
+	return nil, nil
 }
 
 // recordValue is what a key comes to for these facts; "" where it is not known.
