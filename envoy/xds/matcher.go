@@ -1,0 +1,133 @@
+package xds
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ErrCannotTell is what a Matcher returns where it does not know what Envoy
+// would do.
+var ErrCannotTell = errors.New("cannot tell")
+
+func unsure(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrCannotTell, fmt.Sprintf(format, args...))
+}
+
+// A MatchRequest is a request on the main listener as a client sends it.
+type MatchRequest struct {
+	Method string // as sent, such as "GET"
+	Host   string // the Host header, or what CONNECT names; with or without a port
+	Path   string // as sent, with its query; "" for CONNECT
+	// ServerName is the name in the TLS handshake. "" means that there was
+	// none, and then no request is misdirected.
+	ServerName string
+}
+
+// A Match is what Envoy makes of a request before anybody is asked about it.
+// An upgrade that the route does not allow is not looked at.
+type Match struct {
+	// Found says that authorize is asked: about a path of our own if Internal,
+	// else about the route RouteID.
+	Found    bool
+	RouteID  string
+	Internal bool
+	// Path is the path, with its query, after Envoy has normalised it.
+	Path string
+	// Status is Envoy's own answer where authorize is not asked, and Answer
+	// says why in a sentence.
+	Status int
+	Answer string
+}
+
+// A Matcher knows which route Envoy would choose, without an Envoy. It reads
+// the snapshot that Envoy is told, and refuses one with anything in it that it
+// does not interpret. It is for tools alone: a decision is made about the route
+// that Envoy names. Calls may overlap.
+type Matcher struct {
+	manager manager
+	table   *table
+}
+
+// NewMatcher prepares for many calls of Match. Its errors are ErrCannotTell.
+func NewMatcher(s *Snapshot) (*Matcher, error) {
+	manager, routes, err := readManager(s)
+	if err != nil {
+		return nil, err
+	}
+	table, err := readTable(routes)
+	if err != nil {
+		return nil, err
+	}
+	return &Matcher{manager: manager, table: table}, nil
+}
+
+// Match returns what Envoy would choose for r. Its errors are ErrCannotTell.
+func (m *Matcher) Match(r MatchRequest) (Match, error) {
+	if err := m.check(r); err != nil {
+		return Match{}, err
+	}
+	a := asked{method: r.Method, authority: stripDot(r.Host)}
+	if m.manager.serverName {
+		a.serverName = strings.ToLower(r.ServerName) // as Envoy has it
+	}
+	if r.Method != "CONNECT" {
+		target, status, why, err := m.manager.paths.apply(r.Path)
+		if err != nil {
+			return Match{}, err
+		}
+		if status != 0 {
+			return Match{Path: target, Status: status, Answer: answer(status, why)}, nil
+		}
+		a.target = target
+		a.path, _ = cutQuery(target)
+	}
+	match := m.table.match(a)
+	match.Path = a.target
+	return match, nil
+}
+
+// answer is the sentence for an answer of Envoy's own.
+func answer(status int, why string) string {
+	return fmt.Sprintf("Envoy answers %d itself: %s.", status, why)
+}
+
+// methods are those that Envoy takes over HTTP/1.1 as well as over HTTP/2.
+var methods = strings.Fields("CONNECT DELETE GET HEAD LOCK MKCOL OPTIONS PATCH POST PROPFIND PURGE PUT REPORT SEARCH TRACE")
+
+// check refuses requests that Envoy's codecs judge, each in its own way, before
+// any of what a snapshot says counts.
+func (m *Matcher) check(r MatchRequest) error {
+	connect := r.Method == "CONNECT"
+	switch {
+	case !slices.Contains(methods, r.Method):
+		return unsure("the method %q is not taken over every version of HTTP", r.Method)
+	case !plainHost(r.Host):
+		return unsure("the host %q is no name or address, with or without a port", r.Host)
+	case connect && r.Path != "":
+		return unsure("CONNECT has no path, this one %q", r.Path)
+	case connect && (!namesPort(r.Host) || strings.Contains(r.Host, "_")):
+		return unsure("CONNECT to %q is answered in one way over HTTP/1.1 and in another over HTTP/2", r.Host)
+	case !connect && !strings.HasPrefix(r.Path, "/"):
+		return unsure("the path %q does not begin with a slash", r.Path)
+	case strings.ContainsFunc(r.Path, func(c rune) bool { return c <= ' ' || c > '~' }):
+		return unsure("the path %q holds what must be escaped", r.Path)
+	case len(r.Path)+len(r.Host) > m.manager.maxHeaders/2:
+		return unsure("the path has %d bytes, which with other headers may be too many", len(r.Path))
+	case strings.ContainsFunc(r.ServerName, func(c rune) bool { return !nameChar(c) }):
+		return unsure("the server name %q is no host name", r.ServerName)
+	}
+	return nil
+}
+
+// nameChar reports whether c stands in names and addresses of hosts.
+func nameChar(c rune) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.'
+}
+
+// plainHost reports whether host is one that every version of HTTP takes.
+func plainHost(host string) bool {
+	return len(host) <= 1024 && strings.Trim(host, ".:") != "" &&
+		!strings.ContainsFunc(host, func(c rune) bool { return !nameChar(c) && !strings.ContainsRune("_:[]", c) })
+}
