@@ -1,0 +1,111 @@
+package journal
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// An Entry is one decision and what it read. After Add nobody may change it or
+// what it points to, nor what was found or read: they may be shared.
+type Entry struct {
+	RequestID  string
+	Time       time.Time // of the decision; Add takes the present for zero
+	Generation uint64    // of the configuration
+
+	RouteID      string
+	From         string // the route's from URL
+	PolicyDigest string
+
+	Method      string
+	Host        string
+	RawPath     string // as it came, without the query
+	Path        string // decoded
+	RawQuery    string
+	QueryHidden bool // the query held secrets; RawQuery is then never recorded
+
+	// Headers are those present, by canonical name. HeaderNames are those that
+	// were looked at: a name here and not in Headers was absent, and of any
+	// other header nothing is known.
+	Headers     map[string]string
+	HeaderNames []string
+
+	IP     string       // of the client
+	Cert   *Certificate // nil: the connection could not have carried one
+	Person *Person      // nil: nobody signed in
+
+	Outcome      string // in the caller's words
+	Allow, Deny  bool   // whether an allow rule, a deny rule was met
+	AllowReasons []string
+	DenyReasons  []string
+
+	Records []Record // the external records that the decision read
+	Err     string   // why there was no decision; empty when there was one
+}
+
+// A Certificate is what the client showed of itself.
+type Certificate struct {
+	Presented bool
+	Valid     bool
+	LeafDER   []byte // the certificate, X.509 in DER; nil if none or not kept
+}
+
+// A Record is one external record that a decision asked for.
+type Record struct {
+	Type, Key string
+	Value     string          // what of the record was asked for
+	Data      json.RawMessage // JSON; nil: there was no such record
+}
+
+// A Person is one version of what was known of somebody signed in, shared by
+// all entries that were decided with it: the same pointer is the same person.
+type Person struct {
+	// Data makes the JSON of the person, for an entry that is added. It runs
+	// behind the request path, at most once for each block written, may be
+	// called again by Find and Read, and calls may overlap.
+	Data func() ([]byte, error)
+
+	// JSON is the same for an entry that was found, read or imported. It is nil
+	// when it could not be made: Err then says why. Such a person was signed
+	// in, and nothing else is known.
+	JSON json.RawMessage
+	Err  string
+}
+
+// settled returns p with JSON or Err and without Data.
+func (p *Person) settled() *Person {
+	switch {
+	case p == nil, p.Data == nil && (p.JSON != nil || p.Err != ""):
+		return p
+	case p.Data == nil:
+		return &Person{Err: "nothing was recorded of the person"}
+	}
+	data, err := p.Data()
+	switch {
+	case err != nil:
+		why := err.Error()
+		return &Person{Err: "the person cannot be recorded: " + why[:min(len(why), 500)]}
+	case len(data) > maxPerson:
+		return &Person{Err: fmt.Sprintf("%d bytes of JSON, more than the %d that are recorded of a person", len(data), maxPerson)}
+	case !json.Valid(data):
+		return &Person{Err: "what was to be recorded of the person is not JSON"}
+	}
+	return &Person{JSON: data}
+}
+
+// weight is about how many bytes of memory e keeps alive, its person aside,
+// which it shares.
+func (e *Entry) weight() int64 {
+	const fixed = 600 // the struct, and what strings, maps and slices cost besides their bytes
+	n := fixed + len(e.RequestID) + len(e.Host) + len(e.RawPath) + len(e.Path) + len(e.RawQuery) + len(e.Err)
+	for name, value := range e.Headers {
+		n += len(name) + len(value)
+	}
+	for i := range e.Records {
+		n += len(e.Records[i].Key) + len(e.Records[i].Data)
+	}
+	if e.Cert != nil {
+		n += len(e.Cert.LeafDER)
+	}
+	return int64(n)
+}
