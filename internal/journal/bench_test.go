@@ -2,8 +2,10 @@ package journal
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"testing"
+	"time"
 )
 
 // typical is an entry as a browser's request makes it.
@@ -72,4 +74,43 @@ func BenchmarkWrite(b *testing.B) {
 	}
 	b.ReportMetric(float64(written)/b.Elapsed().Seconds(), "entries/s")
 	b.ReportMetric(float64(s.Bytes)/float64(s.Entries), "disk-B/entry")
+}
+
+// BenchmarkFind looks for the entry that is found last, and reads all.
+func BenchmarkFind(b *testing.B) {
+	const many = 200_000
+	j := open(b, options(b))
+	shared := person("a@example.com", nil)
+	for i := range many {
+		if j.Add(typical(i, shared)); i%4096 == 4095 {
+			j.flush()
+		}
+	}
+	j.Add(&Entry{RequestID: "r"})
+	j.flush()
+	if n := j.Stats().Entries; n != many+1 {
+		b.Fatalf("%d entries are kept", n)
+	}
+	b.Run("find", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := j.Find(b.Context(), "no such request"); !errors.Is(err, ErrNotFound) {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(many*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+	})
+	b.Run("read", func(b *testing.B) {
+		for b.Loop() {
+			n := 0
+			for _, err := range j.Read(b.Context(), time.Time{}) {
+				if n++; err != nil {
+					b.Fatal(err)
+				}
+			}
+			if n != many+1 {
+				b.Fatalf("read %d", n)
+			}
+		}
+		b.ReportMetric(many*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
 
 // An Entry is one decision and what it read. After Add nobody may change it or
@@ -87,7 +88,7 @@ func (p *Person) settled() *Person {
 		return &Person{Err: "the person cannot be recorded: " + why[:min(len(why), 500)]}
 	case len(data) > maxPerson:
 		return &Person{Err: fmt.Sprintf("%d bytes of JSON, more than the %d that are recorded of a person", len(data), maxPerson)}
-	case !json.Valid(data):
+	case !json.Valid(data), !utf8.Valid(data):
 		return &Person{Err: "what was to be recorded of the person is not JSON"}
 	}
 	return &Person{JSON: data}

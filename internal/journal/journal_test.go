@@ -56,6 +56,7 @@ func TestAnEntryComesBackAsItWas(t *testing.T) {
 func TestFindGivesTheNewestAndSaysWhenThereIsNone(t *testing.T) {
 	t.Parallel()
 	j := open(t, options(t))
+	j.Add(&Entry{Time: start})
 	for i, outcome := range []string{"first", "second", "third"} {
 		e := simple(i)
 		e.RequestID, e.Outcome = "again", outcome

@@ -91,8 +91,12 @@ func plain(s string) bool {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *text) UnmarshalJSON(data []byte) error {
-	var s string
+	if n := len(data); data[0] == '"' && plain(string(data[1:n-1])) {
+		*t = text(data[1 : n-1])
+		return nil
+	}
 	if data[0] == '"' {
+		var s string
 		if err := json.Unmarshal(data, &s); err != nil {
 			return err
 		}

@@ -75,6 +75,9 @@ func OpenReader(path string, key [seal.KeySize]byte) (*Reader, error) {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	paths := []string{path}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("journal: %s is neither a file nor a folder", path)
+	}
 	if info.IsDir() {
 		if paths, err = segmentFiles(path); err != nil {
 			return nil, err
@@ -144,6 +147,9 @@ func (v *view) add(path string, size int64) (opened, torn bool) {
 }
 
 func (v *view) find(ctx context.Context, requestID string) (Entry, error) {
+	if requestID == "" {
+		return Entry{}, ErrNotFound // it would name every entry without an id
+	}
 	for _, e := range slices.Backward(v.memory) {
 		if e.RequestID == requestID {
 			l := newLine(e)

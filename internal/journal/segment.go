@@ -119,7 +119,7 @@ func parseHead(b []byte) (h head, ok bool) {
 }
 
 // frame returns block number of the segment id: everything that is written.
-func frame(box *seal.Box, id fileID, number uint32, p *packer, packed []byte) ([]byte, head) {
+func frame(box *seal.Box, id fileID, number uint32, p *packer, packed []byte) []byte {
 	body := box.Seal(packed, id.place(number, sealBody))
 	h := head{
 		count: uint32(p.count), plain: uint32(len(p.plain)), body: uint32(len(body)),
@@ -128,7 +128,7 @@ func frame(box *seal.Box, id fileID, number uint32, p *packer, packed []byte) ([
 	b := make([]byte, 0, frameSize+len(body))
 	b = binary.BigEndian.AppendUint32(append(b, id[:]...), number)
 	b = append(b, box.Seal(h.bytes(), id.place(number, sealHead))...)
-	return append(b, body...), h
+	return append(b, body...)
 }
 
 // A block is where one stands in a file.

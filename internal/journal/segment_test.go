@@ -159,7 +159,7 @@ func TestWhatIsNoSegmentIsRefused(t *testing.T) {
 			t.Errorf("%s: OpenReader = %v, want %q", tc.name, err, tc.want)
 		}
 	}
-	for path, want := range map[string]string{t.TempDir(): "holds no file", "/nowhere": "no such file"} {
+	for path, want := range map[string]string{t.TempDir(): "holds no file", "/nowhere": "no such file", "/dev/null": "neither"} {
 		if _, err := OpenReader(path, testKey); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: OpenReader = %v, want %q", path, err, want)
 		}

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Bounds of an import, which may come from anywhere.
@@ -127,6 +128,9 @@ func readLine(in *bufio.Reader, maxLine int) ([]byte, error) {
 }
 
 func importLine(data []byte) (Entry, error) {
+	if !utf8.Valid(data) {
+		return Entry{}, &badLine{errors.New("want UTF-8")} // other bytes would be read as replaced
+	}
 	var l line
 	err := keysOnce(data)
 	if err == nil {

@@ -86,6 +86,7 @@ func TestImportSaysWhichLineIsWrongAndGoesOn(t *testing.T) {
 		{"empty person", `{"time":"2026-03-01T09:00:00Z","person":{}}`, "person: want data"},
 		{"person with both", `{"time":"2026-03-01T09:00:00Z","person":{"data":{},"error":"e"}}`, "person: want data"},
 		{"hidden and shown query", `{"time":"2026-03-01T09:00:00Z","query_hidden":true,"raw_query":"a"}`, "raw_query"},
+		{"other bytes", `{"time":"2026-03-01T09:00:00Z","path":"/` + "\xff" + `"}`, "want UTF-8"},
 		{"too long", `{"request_id":"` + strings.Repeat("a", 5000) + `"}`, "at most 4000 bytes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

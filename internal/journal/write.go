@@ -135,7 +135,7 @@ func (j *Journal) store() (int64, error) {
 		}
 	}
 	o := j.out
-	data, _ := frame(j.box, o.id, o.number, p, j.packed)
+	data := frame(j.box, o.id, o.number, p, j.packed)
 	if o.size == 0 {
 		data = append(o.header, data...)
 	}
