@@ -25,6 +25,9 @@
 //	localreply.go    pages for errors that Envoy finds itself
 //	accesslog.go     one JSON line per request
 //
+// The other way round, matcher.go and matcher_*.go read a snapshot and say which
+// route Envoy would choose, for tools that have no Envoy to ask.
+//
 // Nothing here decides whether a request is let in: each goes through
 // ext_authz, and what names no route is answered with 404 by Envoy itself.
 package xds

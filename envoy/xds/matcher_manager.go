@@ -1,7 +1,6 @@
 package xds
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -169,14 +168,16 @@ func carriesServerName(extensions []*corev3.TypedExtensionConfig) (bool, error) 
 // removedNames returns which of routingHeaders are removed.
 func removedNames(m *mutationrulesv3.HeaderMutation_RemoveOnMatch) ([]string, error) {
 	pattern := m.GetKeyMatcher().GetSafeRegex()
-	re, err := regexp.Compile(pattern.GetRegex())
-	if err != nil || pattern == nil {
+	if pattern == nil {
 		return nil, unsure("headers are removed by what is no expression")
 	}
-	re.Longest()
+	re, err := newExpression(pattern.Regex)
+	if err != nil {
+		return nil, err
+	}
 	var names []string
 	for _, name := range routingHeaders {
-		if !fullMatch(re, name) {
+		if !re.matches(name) {
 			continue
 		}
 		if name != headerServerName {

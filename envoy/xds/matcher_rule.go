@@ -2,7 +2,6 @@ package xds
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -28,8 +27,9 @@ type rule struct {
 	match   Match
 }
 
+// takes looks at an expression for the path last, because it costs most.
 func (r *rule) takes(a asked) bool {
-	if !r.path.takes(a) {
+	if r.path.kind != pathMatches && !r.path.takes(a) {
 		return false
 	}
 	for i := range r.headers {
@@ -37,7 +37,7 @@ func (r *rule) takes(a asked) bool {
 			return false
 		}
 	}
-	return true
+	return r.path.kind != pathMatches || r.path.takes(a)
 }
 
 // A pathRule is the one matcher of the path that a route has.
@@ -45,7 +45,7 @@ type pathRule struct {
 	kind pathKind
 	text string // lower case if fold
 	fold bool   // whether case is without meaning
-	re   *regexp.Regexp
+	re   *expression
 }
 
 type pathKind int
@@ -73,16 +73,9 @@ func (p *pathRule) takes(a asked) bool {
 		rest, ok := strings.CutPrefix(path, p.text)
 		return ok && (rest == "" || rest[0] == '/')
 	case pathMatches:
-		return fullMatch(p.re, a.path)
+		return p.re.matches(a.path)
 	}
 	return strings.HasPrefix(path, p.text)
-}
-
-// fullMatch reports whether re, which prefers the longest match, matches all
-// of s. To wrap a pattern in anchors would not do: it may end in an open quote.
-func fullMatch(re *regexp.Regexp, s string) bool {
-	at := re.FindStringIndex(s)
-	return at != nil && at[0] == 0 && at[1] == len(s)
 }
 
 // A headerRule looks at one header.
@@ -109,9 +102,9 @@ func (h *headerRule) takes(a asked) bool {
 }
 
 // A ruleReader compiles each expression once.
-type ruleReader struct{ compiled map[string]*regexp.Regexp }
+type ruleReader struct{ compiled map[string]*expression }
 
-func newRuleReader() *ruleReader { return &ruleReader{make(map[string]*regexp.Regexp)} }
+func newRuleReader() *ruleReader { return &ruleReader{make(map[string]*expression)} }
 
 // rules reads the routes of a virtual host.
 func (r *ruleReader) rules(host *routev3.VirtualHost) ([]rule, error) {
@@ -175,21 +168,19 @@ func (r *ruleReader) path(m *routev3.RouteMatch) (pathRule, error) {
 	return p, nil
 }
 
-// regex compiles for fullMatch.
-func (r *ruleReader) regex(m *matcherv3.RegexMatcher) (*regexp.Regexp, error) {
+func (r *ruleReader) regex(m *matcherv3.RegexMatcher) (*expression, error) {
 	if err := known(m, "regex"); err != nil {
 		return nil, err
 	}
-	re, ok := r.compiled[m.Regex]
+	e, ok := r.compiled[m.Regex]
 	if !ok {
 		var err error
-		if re, err = regexp.Compile(m.Regex); err != nil {
-			return nil, unsure("expression %q: %v", m.Regex, err)
+		if e, err = newExpression(m.Regex); err != nil {
+			return nil, err
 		}
-		re.Longest()
-		r.compiled[m.Regex] = re
+		r.compiled[m.Regex] = e
 	}
-	return re, nil
+	return e, nil
 }
 
 func (r *ruleReader) header(m *routev3.HeaderMatcher) (headerRule, error) {
@@ -235,7 +226,7 @@ func (r *ruleReader) text(m *matcherv3.StringMatcher) (func(string) bool, error)
 		return by(strings.Contains, p.Contains)
 	case *matcherv3.StringMatcher_SafeRegex:
 		re, err := r.regex(p.SafeRegex)
-		return func(s string) bool { return fullMatch(re, s) }, err
+		return re.matches, err
 	}
 	return nil, unsure("a matcher of strings of type %T is not interpreted", m.MatchPattern)
 }
