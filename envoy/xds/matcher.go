@@ -15,7 +15,8 @@ func unsure(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrCannotTell, fmt.Sprintf(format, args...))
 }
 
-// A MatchRequest is a request on the main listener as a client sends it.
+// A MatchRequest is a request on the main listener, as a client sends it unless
+// Normalised says otherwise.
 type MatchRequest struct {
 	Method string // as sent, such as "GET"
 	Host   string // the Host header, or what CONNECT names; with or without a port
@@ -23,6 +24,10 @@ type MatchRequest struct {
 	// ServerName is the name in the TLS handshake. "" means that there was
 	// none, and then no request is misdirected.
 	ServerName string
+	// Normalised says that Host and Path are as Envoy told them to authorize.
+	// They are taken as they are: "/%2e%2e;x" becomes "/..;x", and that, sent
+	// by a client, would become "/".
+	Normalised bool
 }
 
 // A Match is what Envoy makes of a request before anybody is asked about it.
@@ -68,11 +73,14 @@ func (m *Matcher) Match(r MatchRequest) (Match, error) {
 	if err := m.check(r); err != nil {
 		return Match{}, err
 	}
-	a := asked{method: r.Method, authority: stripDot(r.Host)}
+	a := asked{method: r.Method, authority: r.Host, target: r.Path}
 	if m.manager.serverName {
 		a.serverName = strings.ToLower(r.ServerName) // as Envoy has it
 	}
-	if r.Method != "CONNECT" {
+	if !r.Normalised {
+		a.authority = stripDot(r.Host)
+	}
+	if !r.Normalised && r.Method != "CONNECT" {
 		target, status, why, err := m.manager.paths.apply(r.Path)
 		if err != nil {
 			return Match{}, err
@@ -81,8 +89,8 @@ func (m *Matcher) Match(r MatchRequest) (Match, error) {
 			return Match{Path: target, Status: status, Answer: answer(status, why)}, nil
 		}
 		a.target = target
-		a.path, _ = cutQuery(target)
 	}
+	a.path, _ = cutQuery(a.target)
 	match := m.table.match(a)
 	match.Path = a.target
 	return match, nil

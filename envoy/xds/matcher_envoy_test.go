@@ -209,6 +209,10 @@ func TestMatchAgreesWithEnvoy(t *testing.T) {
 					t.Fatal(err)
 				}
 				found[fmt.Sprint(got.RouteID, got.Internal, got.Status)] = true
+				again := MatchRequest{Method: r.Method, Host: stripDot(r.Host), Path: got.Path, ServerName: r.ServerName, Normalised: true}
+				if told, err := m.Match(again); got.Found && (err != nil || told != got) {
+					t.Errorf("%+v, as told to authorize: got %+v, %v, want %+v", again, told, err, got)
+				}
 				if !got.Found {
 					own++
 					got.Path = ""

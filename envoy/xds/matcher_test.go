@@ -74,6 +74,13 @@ func TestMatch(t *testing.T) {
 			}
 		})
 	}
+	sent := MatchRequest{Method: "GET", Host: "in-1.example.com", Path: "/a/%2e%2e;x"}
+	told := MatchRequest{Method: "GET", Host: "in-1.example.com", Path: "/a/..;x", Normalised: true}
+	for _, r := range []MatchRequest{sent, told} {
+		if got, err := m.Match(r); got != route(8, "/a/..;x") || err != nil {
+			t.Errorf("%+v: got %+v, %v", r, got, err)
+		}
+	}
 	for target, want := range map[string]Match{
 		"TCP.example.com:22":  route(15, ""),
 		"db.internal:5432":    route(16, ""),
