@@ -8,6 +8,9 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
+// day is one on which the clocks are not changed.
+const day = 24 * time.Hour
+
 var keyNow = ast.StringTerm("now")
 
 // now is the moment of the decision.
@@ -24,7 +27,7 @@ func (f *Facts) now() time.Time {
 func clockTerm(now time.Time, names []string) *ast.Term {
 	zones := make([][2]*ast.Term, 0, len(names))
 	for _, name := range names {
-		zone, err := time.LoadLocation(name)
+		zone, err := loadZone(name)
 		if err != nil {
 			continue // refused when the policy was read; undefined is false
 		}
@@ -55,7 +58,6 @@ func sinceMidnight(t time.Time) time.Duration {
 // comes first. At neither does anything else have to be true: it is when to
 // look again.
 func nextAt(t time.Time, marks ...time.Duration) time.Time {
-	const day = 24 * time.Hour
 	next := t.Add(day)
 	shown := sinceMidnight(t)
 	for _, mark := range marks {

@@ -31,8 +31,10 @@ type Program struct {
 	modules  []*Module   // hand-written
 	clocked  []criterion // those that read the time
 	shadows  []shadow
-	memory   *memory // nil where decisions cannot be remembered
-	limit    time.Duration
+	// deviceType is the type of device to ask for; see Decision.DeviceType.
+	deviceType string
+	memory     *memory // nil where decisions cannot be remembered
+	limit      time.Duration
 }
 
 // A Compiler compiles sources and keeps what those of the same shape can
@@ -62,7 +64,7 @@ func (c *Compiler) Compile(ctx context.Context, s Source) (*Program, error) {
 	}
 	p := &Program{
 		source: s, rego: plan.rego(&literals{}), reads: plan.reads,
-		clocked: plan.clocked, limit: maxEvaluation,
+		clocked: plan.clocked, deviceType: plan.deviceType, limit: maxEvaluation,
 	}
 	meaning := sha256.New()
 	_, _ = io.WriteString(meaning, p.rego) // a hash takes everything
@@ -186,6 +188,8 @@ var generatedCapabilities = sync.OnceValue(func() *ast.Capabilities {
 		ast.Member.Name, ast.MemberWithKey.Name, ast.Union.Name,
 		ast.StartsWith.Name, ast.EndsWith.Name, ast.Contains.Name,
 		ast.NetCIDRContains.Name,
+		ast.LessThan.Name, ast.LessThanEq.Name, ast.GreaterThan.Name, ast.GreaterThanEq.Name, ast.Plus.Name,
+		ast.IsString.Name, ast.IsNumber.Name, ast.IsBoolean.Name, ast.IsArray.Name, ast.IsObject.Name,
 	}
 	all := ast.CapabilitiesForThisVersion()
 	caps := &ast.Capabilities{

@@ -15,10 +15,20 @@ type kind struct {
 	name string
 	// subPath says that the name goes on after a slash, as in claim/department.
 	subPath bool
+	example string // of what follows, for messages
+	// sub brings what follows the slash to its one form, or says what is wrong
+	// with it and what would be right; nil takes it as it stands.
+	sub func(name string) (canonical, problem, want string)
+	// notYet says that the operand is read and checked, and the criterion then
+	// refused: nothing here can tell what it asks.
+	notYet bool
 	// session says that the criterion asks about the person. Where nobody is
 	// signed in it is false with the reason user-unauthenticated, whatever its
 	// clauses say.
 	session bool
+	// sessionOf says the same of one criterion where it depends on the operand;
+	// nil where it does not. Its readsOf then has Session.
+	sessionOf func(c criterion) bool
 	// reads are the inputs that clauses may name. An input that is not here is
 	// not in the Rego input, so a forgotten one shows as a denial in the first
 	// test.
@@ -63,35 +73,40 @@ var criteria = byName(
 	criterionClaim,
 	criterionClientCertificate,
 	criterionCORSPreflight,
+	criterionDate,
+	criterionDayOfWeek,
+	criterionDevice,
 	criterionDomain,
 	criterionEmail,
+	criterionGrant,
 	criterionGroups,
+	criterionHTTPHeader,
 	criterionHTTPMethod,
 	criterionHTTPPath,
+	criterionHTTPQuery,
 	criterionInvalidClientCertificate,
+	criterionMCPTool,
+	criterionRecord,
 	criterionReject,
+	criterionSignedInWithin,
 	criterionSourceIP,
+	criterionSSHCA,
+	criterionSSHPublicKey,
+	criterionSSHUsername,
+	criterionSSHUsernameMatchesClaim,
+	criterionSSHUsernameMatchesEmail,
+	criterionTimeOfDay,
 	criterionUser,
 )
 
 // knownElsewhere are criteria that people know from the wider language and
 // that must not be taken for a typing error.
 var knownElsewhere = map[string]string{
-	"date":                       notYet,
-	"day_of_week":                notYet,
-	"device":                     notYet,
-	"mcp_tool":                   notYet,
-	"record":                     notYet,
-	"ssh_ca":                     notYet,
-	"ssh_publickey":              notYet,
-	"ssh_username":               notYet,
-	"ssh_username_matches_claim": notYet,
-	"ssh_username_matches_email": notYet,
-	"time_of_day":                notYet,
-	"pomerium_routes":            "is no criterion any more: the reserved paths need no rule",
+	"pomerium_routes": "is no criterion any more: the reserved paths need no rule",
 }
 
-const notYet = "not supported yet"
+// notSupported is what is said of a criterion with notYet.
+const notSupported = "not supported yet"
 
 func byName(kinds ...*kind) map[string]*kind {
 	m := make(map[string]*kind, len(kinds))
@@ -101,14 +116,18 @@ func byName(kinds ...*kind) map[string]*kind {
 	return m
 }
 
-func criterionNames() []string { return slices.Sorted(maps.Keys(criteria)) }
+// criterionNames are the criteria that a policy can be made of.
+func criterionNames() []string {
+	names := slices.Sorted(maps.Keys(criteria))
+	return slices.DeleteFunc(names, func(name string) bool { return criteria[name].notYet })
+}
 
 // anything is the operand of criteria that need none. What was written is not
 // kept.
 type anything struct{}
 
 func (anything) node() *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"}
+	return truthNode(true)
 }
 
 // parseAnything takes any operand but false. A rule "accept: false" would mean
@@ -131,4 +150,9 @@ func (c criterion) reads() Reads {
 		return c.kind.reads
 	}
 	return c.kind.reads.union(c.kind.readsOf(c))
+}
+
+// session reports whether c asks about the person.
+func (c criterion) session() bool {
+	return c.kind.session || c.kind.sessionOf != nil && c.kind.sessionOf(c)
 }

@@ -13,6 +13,7 @@ const maxClaimDepth = 5
 var criterionClaim = &kind{
 	name:    "claim",
 	subPath: true,
+	example: "department",
 	session: true,
 	reads:   Reads{Session: true},
 	parse:   parseListMatcher,

@@ -72,7 +72,7 @@ func (p *Program) Evaluate(ctx context.Context, f Facts) Decision {
 // the whole decision is about one moment.
 func (p *Program) ready(ctx context.Context, f *Facts) ([]*Record, error) {
 	if p.reads.Clock {
-		f.Now = f.now()
+		f.Now = f.now().Round(0) // the clock on the wall alone, as Rego reads it
 	}
 	records, err := f.lookUp(ctx, &p.reads)
 	if err != nil {
@@ -112,6 +112,9 @@ func (p *Program) evaluate(ctx context.Context, f *Facts, records []*Record) Dec
 	}
 	if p.reads.Clock {
 		d.Since, d.Until = f.Now, p.until(f)
+	}
+	if d.hasReason(reasonDeviceUnauthenticated) {
+		d.DeviceType = p.deviceType
 	}
 	d.Outcome = d.outcome()
 	return d

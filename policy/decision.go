@@ -56,6 +56,10 @@ type Decision struct {
 	// AllowReasons and DenyReasons say why each half is what it is; sorted.
 	AllowReasons []string
 	DenyReasons  []string
+	// DeviceType is the type of device that is to show itself, DeviceAny or
+	// DeviceEnclave, where device-unauthenticated is among the reasons; "" where
+	// it is not.
+	DeviceType string
 	// Reusable says that the same program gives this decision again for facts
 	// that agree in what the program reads.
 	Reusable bool

@@ -65,6 +65,7 @@ var (
 	keyRawPath          = ast.StringTerm("raw_path")
 	keyRawQuery         = ast.StringTerm("raw_query")
 	keyRecords          = ast.StringTerm("records")
+	keyQuery            = ast.StringTerm("query")
 	keyIP               = ast.StringTerm("ip")
 	keyHeaders          = ast.StringTerm("headers")
 	keyCertificate      = ast.StringTerm("client_certificate")
@@ -134,6 +135,9 @@ func (f *Facts) httpItems(r *Reads) [][2]*ast.Term {
 		}
 		items = append(items, ast.Item(keyHeaders, ast.ObjectTerm(headers...)))
 	}
+	if len(r.Parameters) > 0 {
+		items = append(items, ast.Item(keyQuery, queryTerm(q.RawQuery, r.Parameters)))
+	}
 	if r.Certificate {
 		items = append(items, ast.Item(keyCertificate, q.ClientCertificate.term(r.CertificateLeaf)))
 	}
@@ -157,7 +161,7 @@ func (f *Facts) key(b []byte, r *Reads, records []*Record) []byte {
 	if r.RawPath {
 		b = appendText(b, q.RawPath)
 	}
-	if r.Query {
+	if r.Query || len(r.Parameters) > 0 {
 		b = appendText(b, q.RawQuery)
 	}
 	if r.Address {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -43,6 +44,55 @@ func (l *literals) number(n int64) string {
 		return strconv.FormatInt(n, 10)
 	}
 	return l.add(ast.NumberTerm(jsonNumber(n)))
+}
+
+// truth is true or false.
+func (l *literals) truth(v bool) string {
+	if !l.gather {
+		return strconv.FormatBool(v)
+	}
+	return l.add(ast.BooleanTerm(v))
+}
+
+// scalar is one value of its type.
+func (l *literals) scalar(s scalar) string {
+	switch s.typ {
+	case typeText:
+		return l.text(s.text)
+	case typeTruth:
+		return l.truth(s.text == "true")
+	}
+	if !l.gather {
+		return s.text
+	}
+	return l.add(s.term())
+}
+
+// scalars is a set of values.
+func (l *literals) scalars(values []scalar) string {
+	if l.gather {
+		set := ast.NewSet()
+		for _, v := range values {
+			set.Add(v.term())
+		}
+		return l.add(ast.NewTerm(set))
+	}
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = l.scalar(v)
+	}
+	slices.Sort(texts)
+	return "{" + strings.Join(slices.Compact(texts), ", ") + "}"
+}
+
+func (s scalar) term() *ast.Term {
+	switch s.typ {
+	case typeText:
+		return ast.StringTerm(s.text)
+	case typeTruth:
+		return ast.BooleanTerm(s.text == "true")
+	}
+	return ast.NumberTerm(json.Number(s.text))
 }
 
 // list is an array of strings in their order.

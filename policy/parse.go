@@ -139,14 +139,24 @@ func (p *parser) criterion(path string, n *yaml.Node) (criterion, bool) {
 	at := path + "." + e.name
 	switch {
 	case k.subPath && sub == "":
-		p.want(at, e.key, name+"/<name>, such as "+name+"/department")
+		p.want(at, e.key, name+"/<name>, such as "+name+"/"+k.example)
 		return criterion{}, false
 	case hasSub && !k.subPath:
 		p.report(at, e.key, fmt.Sprintf("%s takes nothing after a slash", name), name)
 		return criterion{}, false
 	}
 	before := len(p.errs)
+	if k.sub != nil {
+		canonical, problem, want := k.sub(sub)
+		if problem != "" || want != "" {
+			p.report(at, e.key, problem, want)
+		}
+		sub = canonical
+	}
 	op := k.parse(p, at, e.value)
+	if k.notYet {
+		p.report(at, e.key, notSupported, "")
+	}
 	return criterion{kind: k, subPath: sub, operand: op, at: positionOf(e.key)}, len(p.errs) == before
 }
 

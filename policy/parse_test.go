@@ -76,7 +76,7 @@ func TestParseRefuses(t *testing.T) {
 			`1:15: policy.allow.or[0]: unknown criterion "emial" (did you mean "email"?), want one of ` + strings.Join(criterionNames(), ", ")},
 		{"a criterion far from all", "allow: {or: [{astrology: a}]}",
 			`1:15: policy.allow.or[0]: unknown criterion "astrology", want one of ` + strings.Join(criterionNames(), ", ")},
-		{"a criterion still to come", "allow: {or: [{device: {approved: true}}]}", "1:15: policy.allow.or[0].device: not supported yet"},
+		{"a criterion still to come", "allow: {or: [{mcp_tool: read}]}", "1:15: policy.allow.or[0].mcp_tool: not supported yet"},
 		{"a criterion of the past", "allow: {or: [{pomerium_routes: true}]}",
 			"1:15: policy.allow.or[0].pomerium_routes: is no criterion any more: the reserved paths need no rule"},
 		{"a path on a criterion that has none", "allow: {or: [{email/work: a}]}", "1:15: policy.allow.or[0].email/work: email takes nothing after a slash, want email"},

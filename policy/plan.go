@@ -16,6 +16,9 @@ type plan struct {
 	reads Reads
 	// clocked are the criteria that read the time.
 	clocked []criterion
+	// deviceType is the strictest type of device that is asked for: one of it
+	// meets the others too.
+	deviceType string
 }
 
 // A term is one criterion, or several under an operator other than or.
@@ -63,12 +66,15 @@ func newPlan(s Source) (*plan, error) {
 	if s.DenyInvalidClientCertificate {
 		deny.addAny(criterion{kind: criterionInvalidClientCertificate, operand: anything{}})
 	}
-	p.allow, p.deny = allow.terms(), deny.terms()
+	p.allow, p.deny, p.deviceType = allow.terms(), deny.terms(), DeviceAny
 	for _, t := range slices.Concat(p.allow, p.deny) {
 		for _, c := range t.criteria {
 			p.reads = p.reads.union(c.reads())
 			if c.kind.until != nil {
 				p.clocked = append(p.clocked, c)
+			}
+			if m, ok := c.operand.(deviceMatcher); ok && m.typ == DeviceEnclave {
+				p.deviceType = DeviceEnclave
 			}
 		}
 	}

@@ -19,6 +19,7 @@ type Reads struct {
 	CertificateLeaf bool     // the certificate itself
 	Clock           bool     // the time: a decision holds until the next moment that matters
 	Headers         []string // canonical names, sorted
+	Parameters      []string // of the query, by their decoded names, sorted
 	Zones           []string // IANA time zones in which the time is read, sorted
 
 	// Records are the external records that are looked up, sorted.
@@ -58,11 +59,14 @@ func (r Reads) union(o Reads) Reads {
 		Clock:           r.Clock || o.Clock,
 		Volatile:        r.Volatile || o.Volatile,
 		Headers:         slices.Concat(r.Headers, o.Headers),
+		Parameters:      slices.Concat(r.Parameters, o.Parameters),
 		Zones:           slices.Concat(r.Zones, o.Zones),
 		Records:         slices.Concat(r.Records, o.Records),
 	}
 	slices.Sort(u.Headers)
 	u.Headers = slices.Compact(u.Headers)
+	slices.Sort(u.Parameters)
+	u.Parameters = slices.Compact(u.Parameters)
 	slices.Sort(u.Zones)
 	u.Zones = slices.Compact(u.Zones)
 	slices.SortFunc(u.Records, compareRecordReads)

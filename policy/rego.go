@@ -58,7 +58,7 @@ func (w *regoWriter) action(name string, terms []term, deny bool) {
 // that its being true leads towards a denial.
 func (w *regoWriter) criterion(c criterion, doubt bool) string {
 	clauses := c.kind.clauses(c, w.literals, doubt)
-	if c.kind.session {
+	if c.session() {
 		// First, because "not" over a missing person would be true.
 		clauses = append([]clause{{false, reasonUnauthenticated, []string{"not input.person"}}}, clauses...)
 	}
@@ -83,7 +83,7 @@ func (w *regoWriter) group(t term, deny bool) string {
 	var results []string
 	session := false
 	for _, c := range t.criteria {
-		session = session || c.kind.session
+		session = session || c.session()
 		results = append(results, w.criterion(c, deny != t.operator.negated()))
 	}
 	name := fmt.Sprintf("g%d", w.groups)
