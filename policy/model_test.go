@@ -14,45 +14,49 @@ import (
 // against each other.
 
 // A modelCriterion is a criterion of the model's small language. test tells
-// its truth for a request and, where session is set, for a person.
+// its truth; where session is set, of a person. Those for which there is more
+// to tell have verdict instead.
 type modelCriterion struct {
 	ppl     string
 	ok, no  string
 	session bool
-	test    func(r Request, d PersonData) bool
+	test    func(w modelWorld) bool
+	// verdict tells the truth and its reason; doubt is the truth that leads
+	// towards a denial.
+	verdict func(w modelWorld, doubt bool) (bool, string)
 }
 
-var modelCriteria = []modelCriterion{
-	{"accept: true", "accept", "", false, func(Request, PersonData) bool { return true }},
-	{"reject: true", "", "reject", false, func(Request, PersonData) bool { return false }},
-	{"authenticated_user: true", "user-ok", "user-unauthorized", true, func(Request, PersonData) bool { return true }},
-	{"user: u-1", "user-ok", "user-unauthorized", true, func(_ Request, d PersonData) bool { return d.UserID == "u-1" }},
-	{"email: a@x.example", emailOK, emailNo, true, func(_ Request, d PersonData) bool { return d.Email == "a@x.example" }},
-	{"email: {in: [b@y.example, c@y.example]}", emailOK, emailNo, true, func(_ Request, d PersonData) bool { return d.Email == "b@y.example" }},
-	{"email: {not: a@x.example}", emailOK, emailNo, true, func(_ Request, d PersonData) bool { return d.Email != "a@x.example" }},
-	{"email: {starts_with: a, ends_with: example}", emailOK, emailNo, true, func(_ Request, d PersonData) bool { return d.Email == "a@x.example" }},
-	{"domain: X.example", "domain-ok", "domain-unauthorized", true, func(_ Request, d PersonData) bool { return d.Email == "a@x.example" }},
-	{"domain: {in: [y.example]}", "domain-ok", "domain-unauthorized", true, func(_ Request, d PersonData) bool { return d.Email == "b@y.example" }},
-	{"groups: g", "groups-ok", "groups-unauthorized", true, func(_ Request, d PersonData) bool { return slices.Contains(d.Groups, "g") }},
-	{"groups: h", "groups-ok", "groups-unauthorized", true, func(_ Request, d PersonData) bool { return slices.Contains(d.Groups, "h") }},
-	{"groups: {exclude: g}", "groups-ok", "groups-unauthorized", true, func(_ Request, d PersonData) bool { return !slices.Contains(d.Groups, "g") }},
-	{"claim/k: v", "claim-ok", "claim-unauthorized", true, func(_ Request, d PersonData) bool { return d.Claims["k"] == "v" }},
-	{"claim/k: w", "claim-ok", "claim-unauthorized", true, func(_ Request, d PersonData) bool { return d.Claims["k"] == "w" }},
-	{"claim/k.n: {exclude: v}", "claim-ok", "claim-unauthorized", true, func(Request, PersonData) bool { return true }},
-	{"http_method: GET", methodOK, methodNo, false, func(r Request, _ PersonData) bool { return r.Method == "GET" }},
-	{"http_method: {in: [PUT, POST]}", methodOK, methodNo, false, func(r Request, _ PersonData) bool { return r.Method == "PUT" }},
-	{"http_path: {starts_with: /a}", pathOK, pathNo, false, func(r Request, _ PersonData) bool { return r.Path == "/a" }},
-	{"http_path: {not_in: [/a]}", pathOK, pathNo, false, func(r Request, _ PersonData) bool { return r.Path != "/a" }},
-	{"source_ip: 10.0.0.0/8", "source-ip-ok", "source-ip-unauthorized", false, func(r Request, _ PersonData) bool { return r.IP.As4()[0] == 10 }},
-	{"source_ip: [192.0.2.1]", "source-ip-ok", "source-ip-unauthorized", false, func(r Request, _ PersonData) bool { return r.IP.As4()[0] == 192 }},
-	{"cors_preflight: true", "cors-request", "non-cors-request", false, func(r Request, _ PersonData) bool {
-		_, ok := r.header("Origin")
-		return r.Method == "OPTIONS" && ok
-	}},
-	{"invalid_client_certificate: true", "client-certificate-required", "valid-client-certificate", false, func(r Request, _ PersonData) bool {
-		return !r.ClientCertificate.Valid
-	}},
-}
+var modelCriteria = slices.Concat(modelWorldCriteria, []modelCriterion{
+	{"accept: true", "accept", "", false, func(w modelWorld) bool { return true }, nil},
+	{"reject: true", "", "reject", false, func(w modelWorld) bool { return false }, nil},
+	{"authenticated_user: true", "user-ok", "user-unauthorized", true, func(w modelWorld) bool { return true }, nil},
+	{"user: u-1", "user-ok", "user-unauthorized", true, func(w modelWorld) bool { return w.person.UserID == "u-1" }, nil},
+	{"email: a@x.example", emailOK, emailNo, true, func(w modelWorld) bool { return w.person.Email == "a@x.example" }, nil},
+	{"email: {in: [b@y.example, c@y.example]}", emailOK, emailNo, true, func(w modelWorld) bool { return w.person.Email == "b@y.example" }, nil},
+	{"email: {not: a@x.example}", emailOK, emailNo, true, func(w modelWorld) bool { return w.person.Email != "a@x.example" }, nil},
+	{"email: {starts_with: a, ends_with: example}", emailOK, emailNo, true, func(w modelWorld) bool { return w.person.Email == "a@x.example" }, nil},
+	{"domain: X.example", "domain-ok", "domain-unauthorized", true, func(w modelWorld) bool { return w.person.Email == "a@x.example" }, nil},
+	{"domain: {in: [y.example]}", "domain-ok", "domain-unauthorized", true, func(w modelWorld) bool { return w.person.Email == "b@y.example" }, nil},
+	{"groups: g", "groups-ok", "groups-unauthorized", true, func(w modelWorld) bool { return slices.Contains(w.person.Groups, "g") }, nil},
+	{"groups: h", "groups-ok", "groups-unauthorized", true, func(w modelWorld) bool { return slices.Contains(w.person.Groups, "h") }, nil},
+	{"groups: {exclude: g}", "groups-ok", "groups-unauthorized", true, func(w modelWorld) bool { return !slices.Contains(w.person.Groups, "g") }, nil},
+	{"claim/k: v", "claim-ok", "claim-unauthorized", true, func(w modelWorld) bool { return w.person.Claims["k"] == "v" }, nil},
+	{"claim/k: w", "claim-ok", "claim-unauthorized", true, func(w modelWorld) bool { return w.person.Claims["k"] == "w" }, nil},
+	{"claim/k.n: {exclude: v}", "claim-ok", "claim-unauthorized", true, func(w modelWorld) bool { return true }, nil},
+	{"http_method: GET", methodOK, methodNo, false, func(w modelWorld) bool { return w.request.Method == "GET" }, nil},
+	{"http_method: {in: [PUT, POST]}", methodOK, methodNo, false, func(w modelWorld) bool { return w.request.Method == "PUT" }, nil},
+	{"http_path: {starts_with: /a}", pathOK, pathNo, false, func(w modelWorld) bool { return w.request.Path == "/a" }, nil},
+	{"http_path: {not_in: [/a]}", pathOK, pathNo, false, func(w modelWorld) bool { return w.request.Path != "/a" }, nil},
+	{"source_ip: 10.0.0.0/8", "source-ip-ok", "source-ip-unauthorized", false, func(w modelWorld) bool { return w.request.IP.As4()[0] == 10 }, nil},
+	{"source_ip: [192.0.2.1]", "source-ip-ok", "source-ip-unauthorized", false, func(w modelWorld) bool { return w.request.IP.As4()[0] == 192 }, nil},
+	{"cors_preflight: true", "cors-request", "non-cors-request", false, func(w modelWorld) bool {
+		_, ok := w.request.header("Origin")
+		return w.request.Method == "OPTIONS" && ok
+	}, nil},
+	{"invalid_client_certificate: true", "client-certificate-required", "valid-client-certificate", false, func(w modelWorld) bool {
+		return !w.request.ClientCertificate.Valid
+	}, nil},
+})
 
 // A modelGroup and a modelRules are a group and an object of the document.
 type modelGroup struct {
@@ -111,15 +115,15 @@ type modelResult struct {
 	reasons []string
 }
 
-func (c modelCriterion) result(r Request, d *PersonData) modelResult {
-	if c.session && d == nil {
+func (c modelCriterion) result(w modelWorld, doubt bool) modelResult {
+	if c.session && w.person == nil {
 		return modelResult{false, reasons(nobody)}
 	}
-	var person PersonData
-	if d != nil {
-		person = *d
+	if c.verdict != nil {
+		truth, reason := c.verdict(w, doubt)
+		return modelResult{truth, reasons(reason)}
 	}
-	if c.test(r, person) {
+	if c.test(w) {
 		return modelResult{true, reasons(c.ok)}
 	}
 	return modelResult{false, reasons(c.no)}
@@ -141,19 +145,19 @@ func join(all bool, results []modelResult) modelResult {
 	return out
 }
 
-func modelAction(groups []modelGroup, deny bool, r Request, d *PersonData) modelResult {
+func modelAction(groups []modelGroup, deny bool, w modelWorld) modelResult {
 	var results []modelResult
 	for _, g := range groups {
 		var each []modelResult
 		session := false
 		for _, c := range g.criteria {
 			session = session || c.session
-			each = append(each, c.result(r, d))
+			each = append(each, c.result(w, deny != g.op.negated()))
 		}
 		one := join(g.op == operatorAnd || g.op == operatorNor, each)
 		if g.op.negated() {
 			one.truth = !one.truth
-			if session && d == nil && !deny {
+			if session && w.person == nil && !deny {
 				one.truth = false
 			}
 		}
@@ -163,42 +167,40 @@ func modelAction(groups []modelGroup, deny bool, r Request, d *PersonData) model
 }
 
 // modelDecision is what the whole document means.
-func modelDecision(rules []modelRules, r Request, d *PersonData) Decision {
+func modelDecision(rules []modelRules, w modelWorld) Decision {
 	var allow, deny []modelGroup
 	for _, rs := range rules {
 		allow, deny = append(allow, rs.allow...), append(deny, rs.deny...)
 	}
-	a, n := modelAction(allow, false, r, d), modelAction(deny, true, r, d)
+	a, n := modelAction(allow, false, w), modelAction(deny, true, w)
 	sorted := func(s []string) []string { slices.Sort(s); return slices.Compact(s) }
 	out := Decision{Allow: a.truth, Deny: n.truth, AllowReasons: sorted(a.reasons), DenyReasons: sorted(n.reasons), Reusable: true}
 	both := append(slices.Clone(out.AllowReasons), out.DenyReasons...)
+	if slices.Contains(both, reasonDeviceUnauthenticated) {
+		out.DeviceType = modelDeviceType(append(allow, deny...))
+	}
 	switch {
 	case slices.Contains(out.DenyReasons, "client-certificate-required"):
 		out.Outcome = ClientCertificateRequired
 	case slices.Contains(both, nobody):
 		out.Outcome = SignIn
+	case slices.Contains(both, reasonDeviceUnauthenticated):
+		out.Outcome = DeviceNeeded
 	case a.truth && !n.truth:
 		out.Outcome = Allow
 	}
 	return out
 }
 
-// people and requests in which every criterion of the model varies.
-var modelPeople = []*PersonData{
-	nil,
-	{SessionID: "1", UserID: "u-1", Email: "a@x.example", Groups: []string{"g"}, Claims: map[string]any{"k": "v"}},
-	{SessionID: "2", UserID: "u-2", Email: "b@y.example", Groups: []string{"g", "h"}, Claims: map[string]any{"k": "w"}},
-	{SessionID: "3", UserID: "u-3", Email: "d@z.example"},
-}
-
+// modelRequests are those in which every criterion of the model varies.
 func modelRequests() []Request {
 	var out []Request
 	for i, method := range []string{"GET", "PUT", "OPTIONS"} {
 		for j, path := range []string{"/a", "/b"} {
 			for k, ip := range []string{"10.1.1.1", "192.0.2.1"} {
-				r := Request{Method: method, Path: path, IP: netip.MustParseAddr(ip)}
+				r := Request{Method: method, Path: path, IP: netip.MustParseAddr(ip), RawQuery: modelQueries[len(out)%len(modelQueries)]}
 				if (i+j+k)%2 == 0 {
-					r.Header = headers(map[string]string{"Origin": "https://x.example", "Access-Control-Request-Method": "GET"})
+					r.Header = headers(map[string]string{"Origin": "https://x.example", "Access-Control-Request-Method": "GET", "X-Env": path[1:]})
 				}
 				r.ClientCertificate.Valid = (i+j+k)%3 != 0
 				out = append(out, r)
@@ -212,13 +214,7 @@ func TestRandomDocumentsMeanWhatTheModelSays(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
-	people := make([]*Person, len(modelPeople))
-	for i, d := range modelPeople {
-		if d != nil {
-			people[i] = NewPerson(*d)
-		}
-	}
-	requests := modelRequests()
+	worlds := newModelWorlds(t)
 	documents := 120
 	if testing.Short() {
 		documents = 40
@@ -231,15 +227,14 @@ func TestRandomDocumentsMeanWhatTheModelSays(t *testing.T) {
 			t.Fatalf("two digests of\n%s", text)
 		}
 		for range 40 {
-			i := r.IntN(len(people))
-			f := Facts{Request: requests[r.IntN(len(requests))], Person: people[i]}
-			want := modelDecision(rules, f.Request, modelPeople[i])
-			compare(t, want, p.Evaluate(t.Context(), f))
-			// From memory, after whatever was asked before.
-			compare(t, want, p.Decide(t.Context(), f))
-			compare(t, want, p.Decide(t.Context(), f))
+			w, f := worlds.next(r)
+			want := modelDecision(rules, w)
+			sameMeaning(t, want, p.Evaluate(t.Context(), f))
+			// From memory, after whatever was asked before, at whatever time.
+			sameMeaning(t, want, p.Decide(t.Context(), f))
+			sameMeaning(t, want, p.Decide(t.Context(), f))
 			if t.Failed() {
-				t.Fatalf("seed %d, person %d, request %+v:\n%s\n%s", seed, i, f.Request, text, p.Rego())
+				t.Fatalf("seed %d, at %v, record %v, person %+v, request %+v:\n%s\n%s", seed, w.now, w.record, w.person, w.request, text, p.Rego())
 			}
 		}
 	}
@@ -248,7 +243,7 @@ func TestRandomDocumentsMeanWhatTheModelSays(t *testing.T) {
 func TestDenyBeatsAllowAndOrderDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(rand.Uint64(), 0))
-	requests := modelRequests()
+	worlds := newModelWorlds(t)
 	for range 60 {
 		rules, text := randomDocument(r)
 		docs := []*Document{document(t, text)}
@@ -261,11 +256,8 @@ func TestDenyBeatsAllowAndOrderDoesNotMatter(t *testing.T) {
 		all := document(t, "deny: {or: [{accept: }]}")
 		one, other := compiled(t, Source{Documents: docs}), compiled(t, Source{Documents: turned})
 		denied := compiled(t, Source{Documents: append(docs, all), Shorthand: Shorthand{Public: true}})
-		for i, d := range modelPeople {
-			f := Facts{Request: requests[r.IntN(len(requests))]}
-			if d != nil {
-				f.Person = NewPerson(*modelPeople[i])
-			}
+		for range 8 {
+			_, f := worlds.next(r)
 			compare(t, one.Decide(t.Context(), f), other.Decide(t.Context(), f))
 			if d := denied.Decide(t.Context(), f); d.Outcome == Allow || !d.Deny {
 				t.Errorf("a deny of everybody gives %+v", d)
