@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -58,9 +59,9 @@ func TestTheModuleThatIsShownDecidesAlike(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v:\n%s", err, p.Rego())
 		}
-		q := &Program{shape: shown, reads: p.reads, limit: maxEvaluation}
+		q := &Program{shape: shown, reads: p.reads, clocked: p.clocked, deviceType: p.deviceType, limit: maxEvaluation}
 		for _, d := range modelPeople {
-			f := Facts{Request: requests[r.IntN(len(requests))]}
+			f := Facts{Request: requests[r.IntN(len(requests))], Now: time.Unix(1_780_000_000, 0)}
 			if d != nil {
 				f.Person = NewPerson(*d)
 			}

@@ -38,7 +38,7 @@ func TestSignedInWithin(t *testing.T) {
 			"allow: {nor: [{signed_in_within: 1h}]}",
 		} {
 			for _, f := range []Facts{unknown, ago(-time.Hour)} {
-				if d := program(t, ppl).Decide(t.Context(), f); d.Outcome != Deny {
+				if d := program(t, ppl).Decide(t.Context(), f); d.Outcome != SignInAgain {
 					t.Errorf("%s: %+v", ppl, d)
 				}
 			}

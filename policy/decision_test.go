@@ -34,6 +34,12 @@ func TestOutcomeOrder(t *testing.T) {
 		{"signing in outranks a deny", Decision{Deny: true, DenyReasons: reasons(nobody)}, SignIn},
 		{"signing in outranks an allow", Decision{Allow: true, AllowReasons: reasons(nobody)}, SignIn},
 		{"signing in outranks the device", Decision{AllowReasons: reasons(device, nobody)}, SignIn},
+		{"an old sign-in outranks a denial", Decision{AllowReasons: reasons(reasonSignedInLongAgo)}, SignInAgain},
+		{"an old sign-in that denies", Decision{Allow: true, Deny: true, DenyReasons: reasons(reasonSignedInLongAgo)}, SignInAgain},
+		{"an old sign-in that another rule makes good", Decision{Allow: true, AllowReasons: reasons(reasonSignedInLongAgo)}, Allow},
+		{"an old sign-in beside a deny for other reasons", Decision{Allow: true, Deny: true, DenyReasons: reasons("email-ok")}, Deny},
+		{"nobody has no old sign-in", Decision{AllowReasons: reasons(nobody, reasonSignedInLongAgo)}, SignIn},
+		{"an old sign-in outranks the device", Decision{AllowReasons: reasons(device, reasonSignedInLongAgo)}, SignInAgain},
 		{"the device outranks a deny", Decision{Deny: true, DenyReasons: reasons(device)}, DeviceNeeded},
 		{"the device outranks an allow", Decision{Allow: true, AllowReasons: reasons(device)}, DeviceNeeded},
 	} {
@@ -49,7 +55,7 @@ func TestOutcomeOrder(t *testing.T) {
 func TestOutcomeNames(t *testing.T) {
 	t.Parallel()
 	for o, want := range map[Outcome]string{
-		Deny: "deny", Allow: "allow", SignIn: "sign-in", DeviceNeeded: "device",
+		Deny: "deny", Allow: "allow", SignIn: "sign-in", DeviceNeeded: "device", SignInAgain: "sign-in-again",
 		ClientCertificateRequired: "client-certificate-required",
 		ClientCertificateInvalid:  "client-certificate-invalid", 99: "unknown",
 	} {

@@ -116,6 +116,8 @@ func runCriterion(t *testing.T, cases []criterionCase) {
 				want = Allow
 			case slices.Contains(tc.reasons, "user-unauthenticated"):
 				want = SignIn
+			case slices.Contains(tc.reasons, "signed-in-within-unauthorized"):
+				want = SignInAgain
 			}
 			if d.Outcome != want {
 				t.Errorf("%s comes out as %v, want %v", tc.ppl, d.Outcome, want)
