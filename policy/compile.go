@@ -35,6 +35,9 @@ type Program struct {
 	deviceType string
 	memory     *memory // nil where decisions cannot be remembered
 	limit      time.Duration
+
+	compiler  *Compiler // which shares what explaining takes as well
+	explainer lazyExplainer
 }
 
 // A Compiler compiles sources and keeps what those of the same shape can
@@ -64,7 +67,7 @@ func (c *Compiler) Compile(ctx context.Context, s Source) (*Program, error) {
 	}
 	p := &Program{
 		source: s, rego: plan.rego(&literals{}), reads: plan.reads,
-		clocked: plan.clocked, deviceType: plan.deviceType, limit: maxEvaluation,
+		clocked: plan.clocked, deviceType: plan.deviceType, limit: maxEvaluation, compiler: c,
 	}
 	meaning := sha256.New()
 	_, _ = io.WriteString(meaning, p.rego) // a hash takes everything
@@ -86,7 +89,7 @@ func (c *Compiler) Compile(ctx context.Context, s Source) (*Program, error) {
 		return nil, err
 	}
 	gathered := &literals{gather: true}
-	p.shape, err = c.shape(plan.rego(gathered))
+	p.shape, err = c.shape(plan.rego(gathered), enforcedQuestion)
 	if err != nil {
 		return nil, fmt.Errorf("compile policy: %w", err)
 	}
@@ -97,14 +100,14 @@ func (c *Compiler) Compile(ctx context.Context, s Source) (*Program, error) {
 }
 
 // shape returns the shape of the text, a new one if it is not known.
-func (c *Compiler) shape(text string) (*shape, error) {
+func (c *Compiler) shape(text, question string) (*shape, error) {
 	c.mu.Lock()
 	known := c.shapes[text]
 	c.mu.Unlock()
 	if known != nil {
 		return known, nil
 	}
-	s, err := newShape(text)
+	s, err := newShapeFor(text, question)
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +126,14 @@ type shape struct {
 	query    ast.Body
 }
 
-// newShape compiles a module and the question that is asked of it.
-func newShape(text string) (*shape, error) {
+// enforcedQuestion is what is asked of the module that decides.
+const enforcedQuestion = "allow = data." + packageName + ".allow; deny = data." + packageName + ".deny"
+
+// newShape compiles a module that decides.
+func newShape(text string) (*shape, error) { return newShapeFor(text, enforcedQuestion) }
+
+// newShapeFor compiles a module and the question that is asked of it.
+func newShapeFor(text, question string) (*shape, error) {
 	caps := generatedCapabilities()
 	module, err := ast.ParseModuleWithOpts("policy.rego", text,
 		ast.ParserOptions{Capabilities: caps, RegoVersion: ast.RegoV1})
@@ -136,11 +145,11 @@ func newShape(text string) (*shape, error) {
 	if s.compiler.Failed() {
 		return nil, s.compiler.Errors
 	}
-	question, err := ast.ParseBody("allow = data." + packageName + ".allow; deny = data." + packageName + ".deny")
+	body, err := ast.ParseBody(question)
 	if err != nil {
 		return nil, err
 	}
-	s.query, err = s.compiler.QueryCompiler().Compile(question)
+	s.query, err = s.compiler.QueryCompiler().Compile(body)
 	return s, err
 }
 

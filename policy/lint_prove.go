@@ -305,11 +305,11 @@ func noAddress(facts []fact) bool {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(in, func(n netip.Prefix) bool { return !covered(n, out) })
+	return !slices.ContainsFunc(in, func(n netip.Prefix) bool { return !coveredBy(n, out) })
 }
 
-// covered reports whether every address of the network is in one of the others.
-func covered(n netip.Prefix, by networks) bool {
+// coveredBy reports whether every address of the network is in one of the others.
+func coveredBy(n netip.Prefix, by networks) bool {
 	inside := networks{}
 	for _, b := range by {
 		if b.Bits() <= n.Bits() && b.Overlaps(n) {
@@ -326,5 +326,5 @@ func covered(n netip.Prefix, by networks) bool {
 	raw := n.Addr().AsSlice()
 	raw[n.Bits()/8] |= 0x80 >> (n.Bits() % 8)
 	high, _ := netip.AddrFromSlice(raw)
-	return covered(low, inside) && covered(netip.PrefixFrom(high, n.Bits()+1), inside)
+	return coveredBy(low, inside) && coveredBy(netip.PrefixFrom(high, n.Bits()+1), inside)
 }

@@ -192,7 +192,7 @@ func proofs(t *testing.T, l *linter, c *Compiler, facts []Facts) {
 	for i, a := range rules {
 		known := a.knowsWho() || a.asksWho()
 		isNever, isAlways := impossible(a.yes), impossible(a.no)
-		notOfStrangers, ofEveryUser := impossible(a.yes, stranger), impossible(a.no, somebody)
+		notOfStrangers, ofEveryUser := impossible(a.yes, strangers), impossible(a.no, somebody)
 		for k, f := range facts {
 			signedIn := f.Person != nil
 			if isNever && samples[i][k] || isAlways && !samples[i][k] ||

@@ -6,8 +6,8 @@ import (
 )
 
 var (
-	somebody = choice{{facts: []fact{there(aboutPerson, true)}}}
-	stranger = choice{{facts: []fact{there(aboutPerson, false)}}}
+	somebody  = choice{{facts: []fact{there(aboutPerson, true)}}}
+	strangers = choice{{facts: []fact{there(aboutPerson, false)}}}
 )
 
 // neverTrue reports what no request can meet, and whether that is the rule.
@@ -115,7 +115,7 @@ func (l *linter) public(r *lintRule) {
 	if slices.ContainsFunc(l.allow, (*lintRule).saysPublic) || r.knowsWho() || l.asks() {
 		return
 	}
-	denies := []choice{r.yes, stranger}
+	denies := []choice{r.yes, strangers}
 	for _, d := range l.deny {
 		denies = append(denies, d.no)
 	}
@@ -163,7 +163,7 @@ func (l *linter) everyUser(r *lintRule) {
 	l.report(r, codeEveryUser, SeverityWarning, "is true of everybody who is signed in", advice)
 }
 
-// asks reports whether a deny sends every stranger to sign in: it asks who it
+// asks reports whether a deny sends every strangers to sign in: it asks who it
 // is, and nothing else can settle it before.
 func (l *linter) asks() bool { return slices.ContainsFunc(l.deny, (*lintRule).sendsToSignIn) }
 

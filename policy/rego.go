@@ -43,6 +43,11 @@ func (w *regoWriter) action(name string, terms []term, deny bool) {
 		}
 		results = append(results, w.group(t, deny))
 	}
+	w.union(name, results)
+}
+
+// union writes the rule that is true where any of the results is.
+func (w *regoWriter) union(name string, results []string) {
 	switch len(results) {
 	case 0:
 		w.printf("\n%s := [false, set()]\n", name)

@@ -124,7 +124,7 @@ func (l layout) operand(n *yaml.Node, indent int) {
 		}
 	}
 	if width, ok := flowWidth(n); ok && indent+width <= maxLine {
-		flow(n)
+		flowing(n)
 		return
 	}
 	block(n)
@@ -136,12 +136,12 @@ func (l layout) operand(n *yaml.Node, indent int) {
 	}
 }
 
-func flow(n *yaml.Node) {
+func flowing(n *yaml.Node) {
 	if n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode {
 		n.Style |= yaml.FlowStyle
 	}
 	for _, item := range n.Content {
-		flow(item)
+		flowing(item)
 	}
 }
 

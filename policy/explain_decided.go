@@ -1,0 +1,143 @@
+package policy
+
+import (
+	"context"
+	"slices"
+)
+
+// conclude says which rules decided, and finds the smallest change that would
+// allow. nodes are those of e.rules.
+func (x *Explanation) conclude(ctx context.Context, p *Program, e *explainer, v *valuation, d Decision, s Scenario, nodes []*Node) {
+	mark := func(rules []*rule) {
+		for _, r := range rules {
+			n := nodes[r.index]
+			x.Decided = append(x.Decided, n.sentence(r))
+			n.Decided = true
+		}
+	}
+	allow, deny := e.allow, e.deny
+	switch {
+	case d.Err != nil:
+		x.Why = "the policy has no decision, which is a denial"
+		return
+	case d.Outcome == ClientCertificateRequired:
+		x.Why = "no client certificate was presented"
+		mark(v.saying(deny, reasonCertificateRequired))
+	case d.Outcome == ClientCertificateInvalid:
+		x.Why = "the client certificate is not valid"
+		mark(v.saying(deny, reasonCertificateInvalid))
+	case d.Outcome == SignIn:
+		x.Why = "nobody is signed in, and the policy asks who it is"
+		mark(slices.Concat(v.saying(allow, reasonUnauthenticated), v.saying(deny, reasonUnauthenticated)))
+	case d.Outcome == SignInAgain:
+		x.Why = "the policy asks for a newer sign-in"
+		mark(slices.Concat(v.saying(allow, reasonSignedInLongAgo), v.saying(deny, reasonSignedInLongAgo)))
+	case d.Outcome == DeviceNeeded:
+		x.Why = "the policy asks for a device, and none has shown itself"
+		mark(slices.Concat(v.saying(allow, reasonDeviceUnauthenticated), v.saying(deny, reasonDeviceUnauthenticated)))
+	case d.Deny:
+		x.Why = "a rule denies, and a deny outranks every allow"
+		mark(v.deciding(deny))
+	case d.Allow:
+		x.Why = "a rule allows, and none denies"
+		mark(v.deciding(allow))
+		return
+	default:
+		x.Why = "no rule allows"
+	}
+	found := p.smallestChange(ctx, e, s)
+	if found == nil {
+		x.NoChange = "no change was found of who asks, of the request or of the time"
+		return
+	}
+	x.Change = &Change{Needs: found.needs(), Cost: found.cost}
+	rules := found.after.deciding(allow)
+	for _, r := range rules {
+		x.Change.Satisfies = append(x.Change.Satisfies, nodes[r.index].sentence(r))
+	}
+	if d.Outcome == Deny && !d.Deny {
+		x.Why = "no rule allows; the nearest is"
+		mark(rules)
+	}
+}
+
+// deciding are the rules below r that make it true: criteria under or, and
+// operators as a whole where it takes all of their criteria.
+func (v *valuation) deciding(r *rule) []*rule {
+	if !v.halves[r.index].truth {
+		return nil
+	}
+	if r.operator != operatorOr {
+		return []*rule{r}
+	}
+	var out []*rule
+	for _, child := range r.children {
+		out = append(out, v.deciding(child)...)
+	}
+	return out
+}
+
+// saying are the criteria and modules below r that r has a reason from.
+func (v *valuation) saying(r *rule, reason string) []*rule {
+	if !slices.Contains(v.halves[r.index].reasons, reason) {
+		return nil
+	}
+	if len(r.children) == 0 {
+		return []*rule{r}
+	}
+	var out []*rule
+	for _, child := range v.heard(r) {
+		out = append(out, v.saying(child, reason)...)
+	}
+	return out
+}
+
+// heard are the children whose reasons became those of r: what settles the
+// matter, or all of them where nothing does.
+func (v *valuation) heard(r *rule) []*rule {
+	all, _ := r.joins()
+	var settling []*rule
+	for _, child := range r.children {
+		if v.halves[child.index].truth != all {
+			settling = append(settling, child)
+		}
+	}
+	if len(settling) == 0 {
+		return r.children
+	}
+	return settling
+}
+
+// sentence names a rule that decided, with its place.
+func (n *Node) sentence(r *rule) string {
+	text := "allow "
+	if r.deny {
+		text = "deny "
+	}
+	switch n.Kind {
+	case KindOperator:
+		text += n.Name + " of"
+		for i, child := range n.Children {
+			if i == maxShownElements {
+				text += " …"
+				break
+			}
+			if i > 0 {
+				text += ","
+			}
+			text += " " + child.label()
+		}
+	case KindRego:
+		text = n.label()
+	default:
+		text += n.label()
+	}
+	place := n.place()
+	if r.key != "" {
+		place = r.key
+	}
+	if place != "" {
+		return place + ": " + text
+	}
+	return text
+}
