@@ -14,6 +14,9 @@
 //	negotiate.go  Request -> Format; may this client be sent to sign in?
 //	words.go      every sentence, in one place
 //	problem.go    Kind, Problem: what can go wrong, and its words
+//	reason*.go    the reasons of policies -> sentences that hold no rule
+//	note.go       Note: what an administrator wrote at a policy
+//	markdown*.go  Markdown -> a few elements, or plain text
 //	error.go      Problem -> HTML, problem+json, text, gRPC, Kubernetes Status
 //	person.go ... the pages, one file each, each with its view
 //	text.go       hostile text made harmless

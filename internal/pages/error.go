@@ -2,6 +2,7 @@ package pages
 
 import (
 	"encoding/json"
+	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 // Error tells whoever sent r what went wrong, in the format they read.
 func (p *Pages) Error(r Request, e Problem) Answer {
+	e = e.forReader()
 	var a Answer
 	switch Negotiate(r) {
 	case JSON:
@@ -62,12 +64,19 @@ type errorView struct {
 	Other        Action
 	Host, Number string
 	Now          time.Time
+	Explain      []template.HTML // what an administrator wrote
+	Remedy       []template.HTML
+	Policies     []string // for specialists
+	Reasons      []string
 }
+
+// Noted reports whether an administrator wrote something.
+func (v errorView) Noted() bool { return len(v.Explain)+len(v.Remedy) > 0 }
 
 func (p *Pages) errorPage(e Problem) Answer {
 	w := e.words()
 	v := errorView{
-		Status: e.status(), Name: w.name, Tone: "deny", Title: w.title, Why: w.why, Next: w.next,
+		Status: e.status(), Name: w.name, Tone: "deny", Title: w.title, Why: w.why,
 		Detail: clean(e.Detail, maxValue), Person: line(e.Person), Action: e.action(),
 		Other: Action{Label: line(e.Other.Label), URL: href(e.Other.URL)},
 		Host:  line(e.Host), Number: line(e.RequestID), Now: p.now(),
@@ -82,29 +91,40 @@ func (p *Pages) errorPage(e Problem) Answer {
 		v.Clock = say("error.clock", exact(v.Now))
 	}
 	if e.Kind == Denied && e.Next == "" {
-		v.Next = brandWords(p.brand.ErrorText, v.Next)
+		w.next = brandWords(p.brand.ErrorText, w.next)
 	}
+	v.Next = w.advice()
+	v.Explain, v.Remedy = e.notesHTML(len(p.brand.Logo))
+	v.Policies, v.Reasons = e.facts()
 	return p.render(page{name: "error", status: v.Status, title: w.title, view: v, script: true})
 }
 
 // A problemObject is RFC 9457's, with the two members that clients of the
-// product we replace look for (error, request_id), and what to do next.
+// product we replace look for (error, request_id), what to do next, and what an
+// administrator wrote.
 type problemObject struct {
-	Type      string `json:"type"` // a relative reference would depend on the route host
-	Title     string `json:"title"`
-	Status    int    `json:"status"`
-	Detail    string `json:"detail,omitempty"`
-	Next      string `json:"next"`
-	Kind      Kind   `json:"kind,omitempty"`
-	Error     string `json:"error"`
-	RequestID string `json:"request_id,omitempty"`
+	Type        string   `json:"type"` // a relative reference would depend on the route host
+	Title       string   `json:"title"`
+	Status      int      `json:"status"`
+	Detail      string   `json:"detail,omitempty"`
+	Next        string   `json:"next"`
+	Explanation string   `json:"explanation,omitempty"` // plain text
+	Remediation string   `json:"remediation,omitempty"` // plain text
+	Kind        Kind     `json:"kind,omitempty"`
+	Error       string   `json:"error"`
+	RequestID   string   `json:"request_id,omitempty"`
+	Policies    []string `json:"policies,omitempty"` // with Details only
+	Reasons     []string `json:"reasons,omitempty"`  // with Details only
 }
 
 func problemJSON(e Problem) Answer {
 	w := e.words()
+	policies, reasons := e.facts()
+	explanation, remediation := e.notesText()
 	body := marshal(problemObject{
-		Type: "about:blank", Title: w.title, Status: e.status(), Detail: detail(e), Next: w.next,
-		Kind: e.Kind, Error: w.name, RequestID: line(e.RequestID),
+		Type: "about:blank", Title: w.title, Status: e.status(), Detail: detail(e), Next: w.advice(),
+		Explanation: explanation, Remediation: remediation,
+		Kind: e.Kind, Error: w.name, RequestID: line(e.RequestID), Policies: policies, Reasons: reasons,
 	})
 	return newAnswer(e.status(), typeProblem, bareCSP, body)
 }
@@ -121,7 +141,8 @@ type statusObject struct {
 }
 
 func kubernetesStatus(e Problem) Answer {
-	message := e.words().title + ": " + e.words().next
+	w := e.words()
+	message := w.title + ": " + join(w.first, w.advice())
 	if e.RequestID != "" {
 		message += " (request " + line(e.RequestID) + ")"
 	}
@@ -161,16 +182,33 @@ func kubernetesReason(status int) string {
 // plainText is the error as lines for a terminal or a log.
 func plainText(e Problem) []byte {
 	w := e.words()
+	policies, reasons := e.facts()
+	explanation, remediation := e.notesText()
 	lines := []string{strconv.Itoa(e.status()) + " " + w.title}
-	for _, s := range []string{detail(e), w.next} {
+	for _, s := range []string{
+		detail(e), paragraph("error.why", explanation), paragraph("error.steps", remediation), w.advice(),
+	} {
 		if s != "" {
 			lines = append(lines, s)
 		}
 	}
-	if e.RequestID != "" {
-		lines = append(lines, say("request_id")+": "+line(e.RequestID))
+	for _, fact := range []struct{ name, value string }{
+		{say("request_id"), line(e.RequestID)},
+		{say("error.policies"), strings.Join(policies, ", ")}, {say("error.reasons"), strings.Join(reasons, ", ")},
+	} {
+		if fact.value != "" {
+			lines = append(lines, fact.name+": "+fact.value)
+		}
 	}
 	return []byte(strings.Join(lines, "\n") + "\n")
+}
+
+// paragraph is text under its heading, set off by empty lines; "" without text.
+func paragraph(heading, text string) string {
+	if text == "" {
+		return ""
+	}
+	return "\n" + words[heading] + "\n" + text + "\n"
 }
 
 // detail is the why of e, with what may be added for this reader.

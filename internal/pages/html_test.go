@@ -132,7 +132,7 @@ func (p *parsed) element(n *html.Node) {
 		p.title = text(n)
 	case "main":
 		p.main++
-	case "h1", "h2", "h3":
+	case "h1", "h2", "h3", "h4", "h5":
 		level := int(n.Data[1] - '0')
 		if level == 1 {
 			p.h1++
@@ -182,7 +182,7 @@ func (p *parsed) special(name string, attr map[string]string) {
 }
 
 // address accepts what a page may link to: our own host, a data: image, and in
-// <a> another https address.
+// <a> another https address or a mailbox.
 func (p *parsed) address(element, key, v string) {
 	u, err := url.Parse(v)
 	switch {
@@ -190,7 +190,7 @@ func (p *parsed) address(element, key, v string) {
 		p.t.Errorf("<%s %s=%q>: %v", element, key, v, err)
 	case strings.HasPrefix(v, "data:image/") && element != "a":
 	case u.Scheme == "" && u.Host == "":
-	case element == "a" && key == "href" && (u.Scheme == "https" || u.Scheme == "http"):
+	case element == "a" && key == "href" && (u.Scheme == "https" || u.Scheme == "http" || u.Scheme == "mailto"):
 	default:
 		p.t.Errorf("<%s %s=%q> leads away", element, key, v)
 	}
@@ -300,6 +300,7 @@ func hostilePages(p *Pages, s string) map[string]Answer {
 		"cookies":  p.CookiesOff(CookiesOff{Host: s, RetryURL: s, RequestID: s}),
 		"received": p.Received(Received{Person: person, Checks: []Check{{s, Failed, s}}, Claims: claims, Method: s, Path: s, Host: s, Protocol: s, Peer: s, Identity: headers, Standard: headers, Other: headers, JSONURL: s, RequestID: s}),
 		"error":    p.Error(Request{}, Problem{Kind: Denied, RequestID: s, Host: s, Person: s, Detail: s, Title: s, Next: s, Action: Action{s, s}, Other: Action{s, s}}),
+		"notes":    p.Error(Request{}, Problem{Kind: Denied, Person: s, Reasons: many(9), Notes: []Note{{s, s, s}}, Details: true}),
 	}
 	if a := p.Redirect(s); a.Status == http.StatusOK {
 		all["redirect"] = a

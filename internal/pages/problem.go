@@ -97,7 +97,8 @@ func KindOf(status int) Kind {
 }
 
 // A Problem is one refusal or failure, as told to whoever met it. It holds no
-// rule, no upstream and no cause: those belong in the log, under the request id.
+// upstream and no cause: those belong in the log, under the request id. Of rules
+// it holds what Reasons, Notes and Details say.
 type Problem struct {
 	Kind      Kind
 	RequestID string // "" leaves it out
@@ -106,6 +107,17 @@ type Problem struct {
 	// Detail is one sentence more that this reader may see, such as what an
 	// operator wrote for those who are refused.
 	Detail string
+	// Reasons are the words of the policies for what decided, such as
+	// "groups-unauthorized". The page tells each kind of them in a sentence that
+	// holds no value of a rule. Like Notes and Details they are for a person who is
+	// signed in: where Person is "", they are left out of every format.
+	Reasons []string
+	// Notes are what an administrator wrote for this case, at the policies that
+	// decided.
+	Notes []Note
+	// Details adds, for specialists, the names of the policies and Reasons as they
+	// are.
+	Details bool
 	// Retry says when it makes sense to try again; it becomes Retry-After. 0 says
 	// nothing.
 	Retry time.Duration
@@ -139,16 +151,18 @@ func (e Problem) status() int {
 
 // words returns the sentences of e. With a title of its own, the kind's reason
 // would not fit and is left out.
-func (e Problem) words() problemWords {
-	w, ok := problems[e.Kind]
+func (e Problem) words() told {
+	kind, ok := problems[e.Kind]
 	if !ok {
-		w = problems[Internal]
+		kind = problems[Internal]
 	}
+	w := told{problemWords: kind}
 	if e.Title != "" {
 		w.title, w.why = clean(e.Title, maxValue), ""
 	}
+	w.tell(e.Reasons)
 	if e.Next != "" {
-		w.next = clean(e.Next, maxValue)
+		w.steps, w.next = "", clean(e.Next, maxValue)
 	}
 	return w
 }
@@ -164,6 +178,9 @@ func (e Problem) action() Action {
 // SignInAction, SwitchAction and RoutesAction are steps whose address only the
 // caller knows, in the words of the pages.
 func SignInAction(url string) Action { return Action{Label: say("error.signin"), URL: url} }
+
+// SignInAgainAction leads to a new sign-in of somebody who is signed in.
+func SignInAgainAction(url string) Action { return Action{Label: say("error.signin.again"), URL: url} }
 
 // SwitchAction leads to signing in as somebody else.
 func SwitchAction(url string) Action { return Action{Label: say("error.switch"), URL: url} }

@@ -104,6 +104,10 @@ func samples(p *Pages) map[string]Answer {
 			Action: Action{"Use another account", "/.pomerium/sign_out"}, Other: Action{"See your session", "/.pomerium/"},
 		}),
 	}
+	for name, e := range deniedSamples() {
+		e.Kind, e.RequestID, e.Host, e.Person = Denied, sampleID, "payroll.analytical.example", ada.Email
+		all["error-denied-"+name] = p.Error(nav, e)
+	}
 	for kind := range problems {
 		name := "error-" + string(kind)
 		if kind == Internal {
@@ -114,4 +118,27 @@ func samples(p *Pages) map[string]Answer {
 		}
 	}
 	return all
+}
+
+// deniedSamples are denials as reasons and notes make them.
+func deniedSamples() map[string]Problem {
+	away, other := SwitchAction("/.pomerium/sign_out"), Action{"See your session", "/.pomerium/"}
+	return map[string]Problem{
+		"groups":  {Reasons: []string{"groups-unauthorized"}, Action: away, Other: other},
+		"stale":   {Reasons: []string{"signed-in-within-unauthorized"}, Action: SignInAgainAction("/.pomerium/sign_in"), Other: away},
+		"note":    {Reasons: []string{"groups-unauthorized", "source-ip-unauthorized"}, Notes: []Note{sampleNote}, Action: away, Other: other},
+		"short":   {Reasons: []string{"grant-unauthorized"}, Notes: []Note{{"on-call", "This opens for those who are **on call**.", ""}}, Action: other},
+		"details": {Reasons: []string{"groups-unauthorized", "date-unauthorized", "email-ok"}, Notes: []Note{sampleNote, {"office-hours", "", "Come back in the morning."}}, Details: true, Action: away, Other: other},
+	}
+}
+
+// sampleNote is what a careful administrator writes.
+var sampleNote = Note{
+	Policy: "payroll-office",
+	Explanation: "Payroll holds **salaries and bank details**, so only the people of `payroll-office` open it, " +
+		"from the office network.\n\n> What was agreed with the works council in 2024 still holds.",
+	Remediation: "1. Ask your manager to add you with the [access form](https://forms.analytical.example/access?to=payroll).\n" +
+		"2. Wait until you get the mail; it takes *a working day*.\n" +
+		"3. Sign out and in again, then open the tunnel:\n\n       cardea tcp payroll.analytical.example:443\n\n" +
+		"#### In a hurry\n\nWrite to <payroll@analytical.example>.",
 }
