@@ -60,30 +60,45 @@ func tidyYAML(text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	marked, err := readYAML(markBlank(text, before))
-	if err != nil {
-		return nil, err
+	want := comments(text, before)
+	for _, from := range [][]byte{text, liftComments(text, before)} {
+		out, after, err := laidOut(from)
+		if err != nil {
+			return nil, err
+		}
+		again, err := pplMeaning(pplNode(after))
+		switch {
+		case err != nil || !bytes.Equal(meaning, again) || !sameBeside(before, after):
+			return nil, errUnkept(before, "tidying would change its meaning")
+		case slices.Equal(want, comments(out, after)):
+			return out, nil
+		}
 	}
-	layOut(marked)
+	return nil, errUnkept(before, "a comment would be lost")
+}
+
+// laidOut is the text in its layout, and what it says then.
+func laidOut(text []byte) ([]byte, *yaml.Node, error) {
+	n, err := readYAML(text)
+	if err == nil {
+		n, err = readYAML(markBlank(text, n))
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	layOut(n)
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
-	if err := enc.Encode(marked); err != nil {
-		return nil, Errors{{Path: "policy", Problem: err.Error()}}
+	if err := enc.Encode(n); err != nil {
+		return nil, nil, Errors{{Path: "policy", Problem: err.Error()}}
 	}
 	out := unmarkBlank(b.String())
 	after, err := readYAML(out)
 	if err != nil || after == nil {
-		return nil, errUnkept(before, "its layout cannot be tidied")
+		return nil, nil, errUnkept(n, "its layout cannot be tidied")
 	}
-	again, err := pplMeaning(pplNode(after))
-	switch {
-	case err != nil || !bytes.Equal(meaning, again) || !sameBeside(before, after):
-		return nil, errUnkept(before, "tidying would change its meaning")
-	case !slices.Equal(comments(text, before), comments(out, after)):
-		return nil, errUnkept(before, "a comment would be lost")
-	}
-	return out, nil
+	return out, after, nil
 }
 
 func errUnkept(n *yaml.Node, problem string) error {

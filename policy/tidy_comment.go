@@ -113,27 +113,55 @@ func markBlock(inside map[int]bool, lines []string, first, end int) {
 	}
 }
 
-// comments are all comments of a text, sorted: those on lines of their own as
-// they stand in it, the others as the library found them.
+// comments are all comments of a text, sorted, wherever they stand.
 func comments(text []byte, doc *yaml.Node) []string {
 	var out []string
 	lines := strings.Split(string(text), "\n")
 	inside := textLines(lines, doc)
 	for i, line := range lines {
-		if line = strings.TrimSpace(line); !inside[i] && strings.HasPrefix(line, "#") {
-			out = append(out, line)
+		if comment := commentOf(line); comment != "" && !inside[i] {
+			out = append(out, comment)
 		}
 	}
-	var walk func(n *yaml.Node)
-	walk = func(n *yaml.Node) {
-		if n.LineComment != "" {
-			out = append(out, "beside "+n.LineComment)
-		}
-		for _, item := range n.Content {
-			walk(item)
-		}
-	}
-	walk(doc)
 	slices.Sort(out)
 	return out
+}
+
+// commentOf returns the comment at the end of a line: it begins with a # after
+// a space, outside quotes. A quote within a word is none.
+func commentOf(line string) string {
+	quote, before := byte(0), byte(' ')
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		switch {
+		case quote == '"' && c == '\\':
+			i++
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote != 0:
+		case c == '#' && (before == ' ' || before == '\t'):
+			return strings.TrimSpace(line[i:])
+		case (c == '"' || c == '\'') && strings.IndexByte(" \t[{,:", before) >= 0:
+			quote = c
+		}
+		before = c
+	}
+	return ""
+}
+
+// liftComments puts a comment behind a key with nothing else on its line above
+// it, where the library always keeps it.
+func liftComments(text []byte, doc *yaml.Node) []byte {
+	lines := strings.Split(string(text), "\n")
+	inside := textLines(lines, doc)
+	var out []string
+	for i, line := range lines {
+		comment := commentOf(line)
+		if rest := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(line, " \t\r"), comment), " \t"); comment != "" && !inside[i] && strings.HasSuffix(rest, ":") {
+			out = append(out, indentOf(line)+comment)
+			line = rest
+		}
+		out = append(out, line)
+	}
+	return []byte(strings.Join(out, "\n"))
 }

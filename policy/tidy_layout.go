@@ -109,7 +109,13 @@ func (l layout) criterion(n *yaml.Node, indent int) {
 				key.Value += "/" + sub
 			}
 		}
-		l.operand(n.Content[i+1], indent+len(key.Value)+2)
+		value := n.Content[i+1]
+		l.operand(value, indent+len(key.Value)+2)
+		if value.LineComment != "" && value.Style&yaml.FlowStyle == 0 && len(value.Content) > 0 {
+			// What stood behind the operand has no line any more.
+			n.HeadComment = strings.TrimPrefix(n.HeadComment+"\n"+value.LineComment, "\n")
+			value.LineComment = ""
+		}
 	}
 }
 
@@ -123,7 +129,9 @@ func (l layout) operand(n *yaml.Node, indent int) {
 			lowerOperator(n.Content[i])
 		}
 	}
-	if width, ok := flowWidth(n); ok && indent+width <= maxLine {
+	line := *n
+	line.LineComment = "" // it stands behind the whole
+	if width, ok := flowWidth(&line); ok && indent+width <= maxLine {
 		flowing(n)
 		return
 	}

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -218,4 +220,45 @@ func FuzzTidy(f *testing.F) {
 			t.Fatalf("two meanings:\n%s\n%s", text, got)
 		}
 	})
+}
+
+// Ordinary files with comments and blank lines anywhere are never refused, and
+// keep all of them.
+func TestTidyKeepsCommentsAnywhere(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 120 {
+		var b strings.Builder
+		comments := 0
+		for _, line := range strings.Split(strings.TrimSpace(lintDocument(r)), "\n") {
+			for range r.IntN(3) {
+				if r.IntN(2) == 0 {
+					b.WriteString("\n")
+					continue
+				}
+				b.WriteString(indentOf(line) + fmt.Sprintf("# comment %d.\n", comments))
+				comments++
+			}
+			b.WriteString(line)
+			if r.IntN(4) == 0 {
+				b.WriteString(fmt.Sprintf(" # comment %d.", comments))
+				comments++
+			}
+			b.WriteString("\n")
+		}
+		text := b.String()
+		got, err := Tidy("p.yaml", []byte(text))
+		if err != nil {
+			t.Fatalf("seed %d: %v\n%s", seed, err, text)
+		}
+		for i := range comments {
+			if !strings.Contains(string(got), fmt.Sprintf("# comment %d.\n", i)) {
+				t.Fatalf("seed %d: comment %d is lost:\n%s\n%s", seed, i, text, got)
+			}
+		}
+		if a, b := program(t, text), program(t, string(got)); a.Digest() != b.Digest() {
+			t.Fatalf("seed %d: two meanings:\n%s\n%s", seed, text, got)
+		}
+	}
 }
