@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"github.com/cardea-proxy/cardea/policy"
 )
 
 // checkAccess refuses keys that contradict each other, and entries that look
@@ -16,28 +18,51 @@ func (l *loading) checkAccess(r *Route, key string) {
 	if r.AllowAnyAuthenticatedUser && some {
 		l.refuse(key+".allow_any_authenticated_user", "", "no allowed_users or allowed_domains beside it")
 	}
-	for i, u := range r.AllowedUsers {
+	l.checkPeople(r.Policy.Shorthand, key)
+	l.checkReached(r, key)
+}
+
+// checkPeople refuses entries of allowed_users, allowed_domains and
+// allowed_idp_claims, of a route or of a policy of its own.
+func (l *loading) checkPeople(s policy.Shorthand, key string) {
+	for i, u := range s.Users {
 		if strings.TrimSpace(u) == "" { // would be equal to a missing e-mail address
 			l.refuse(l.item(key+".allowed_users", i), "", "an e-mail address or a user id")
 		}
 	}
-	for i, d := range r.AllowedDomains {
+	for i, d := range s.Domains {
 		if !validHost(d, false) {
 			l.refuse(l.item(key+".allowed_domains", i), "", "the domain of e-mail addresses, such as example.com")
 		}
 	}
-	for _, claim := range all(r.AllowedIDPClaims) {
-		values := r.AllowedIDPClaims[claim]
+	for _, claim := range all(s.Claims) {
+		values := s.Claims[claim]
 		if strings.TrimSpace(claim) == "" || len(values) == 0 || slices.Contains(values, "") {
 			if under := key + ".allowed_idp_claims." + claim; !l.bad[under] {
 				l.refuse(under, "", "a claim with at least one value, none empty")
 			}
 		}
 	}
-	said := r.AllowPublicUnauthenticatedAccess || r.AllowAnyAuthenticatedUser || some ||
-		len(r.AllowedIDPClaims) > 0 || l.has(key+".policy")
-	if !said {
+}
+
+// checkReached warns of a route that lets nobody in.
+func (l *loading) checkReached(r *Route, key string) {
+	s := &r.Policy
+	said, shadow := len(s.Documents) > 0 || len(s.Policies) > 0, len(s.Policies) > 0
+	for _, p := range s.Policies {
+		if !p.Shadow && l.allows(p) {
+			return
+		}
+		shadow = shadow && p.Shadow
+	}
+	switch {
+	case allows(s.Shorthand, s.Documents):
+	case !said:
 		l.warn(key, "nobody may use this route: it has no policy")
+	case shadow && len(s.Documents) == 0:
+		l.warn(key, "nobody may use this route: its policies are shadows, which let nobody in")
+	default:
+		l.warn(key, "nobody may use this route: no policy of it allows anything")
 	}
 }
 

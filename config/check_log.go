@@ -21,6 +21,13 @@ var authorizeLogFields = []string{
 	"route-checksum", "route-id", "service-account-id", "session-id", "user",
 }
 
+// checkDecisionLog demands room for a record that tells something.
+func (l *loading) checkDecisionLog() {
+	if l.c.DecisionLogMaxSize < 1<<20 && !l.bad["decision_log_max_size"] {
+		l.refuse("decision_log_max_size", "", "at least 1MiB")
+	}
+}
+
 // checkLogs only warns of fields it does not know: a log that lacks a field is
 // no reason to be without a proxy.
 func (l *loading) checkLogs() {

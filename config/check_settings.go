@@ -25,6 +25,7 @@ func (l *loading) checkSettings() {
 	l.checkDNS()
 	l.checkStorage()
 	l.checkLogs()
+	l.checkDecisionLog()
 	l.checkFlags()
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"time"
+
+	"github.com/cardea-proxy/cardea/policy"
 )
 
 // A Config is one whole, checked configuration. It is never changed after Load
@@ -20,6 +22,9 @@ type Config struct {
 	Files []string
 	// Routes in the order they are tried: all of `policy`, then all of `routes`.
 	Routes []*Route
+	// Policies are those with a name, in the order of `policies` and then of the
+	// files in policy_dir. Routes share them.
+	Policies []*policy.Policy
 	// Certificates of the listeners, in the order of the keys. Empty when the
 	// configuration names none: then cmd supplies a local or a fallback one.
 	Certificates []*Certificate

@@ -36,6 +36,11 @@ func (l *loading) applyDefaults() {
 	l.span("timeout_idle", &c.TimeoutIdle, 5*time.Minute)
 	l.span("default_upstream_timeout", &c.DefaultUpstreamTimeout, 30*time.Second)
 
+	l.span("decision_log_max_age", &c.DecisionLogMaxAge, 24*time.Hour)
+	if !l.has("decision_log_max_size") {
+		c.DecisionLogMaxSize = 64 << 20
+	}
+
 	for key, on := range map[string]*bool{
 		"cookie_http_only": &c.CookieHTTPOnly,
 		"normalize_path":   &c.NormalizePath,

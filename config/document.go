@@ -71,7 +71,7 @@ func lineAt(text []byte, offset int) int {
 	return 1 + bytes.Count(text[:min(offset, len(text))], []byte("\n"))
 }
 
-// scalar makes a leaf.
+// scalar makes a leaf. Its column is unknown.
 func scalar(tag, value string, line int) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value, Line: line, Column: 1, Style: yaml.DoubleQuotedStyle}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value, Line: line, Style: yaml.DoubleQuotedStyle}
 }

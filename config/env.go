@@ -95,10 +95,7 @@ func (l *loading) readEnvironment() {
 // forget drops what the document said under key, its errors included: what is
 // replaced cannot be wrong.
 func (l *loading) forget(key string) {
-	under := func(k string) bool {
-		rest, ok := strings.CutPrefix(k, key)
-		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
-	}
+	under := func(k string) bool { return below(k, key) }
 	maps.DeleteFunc(l.lines, func(k string, _ int) bool { return under(k) })
 	maps.DeleteFunc(l.bad, func(k string, _ bool) bool { return under(k) })
 	l.errs = slices.DeleteFunc(l.errs, func(e *Error) bool { return under(e.Key) })

@@ -75,7 +75,7 @@ func (r *jsonReader) value(depth int) (*yaml.Node, error) {
 
 // collection reads on after an opening brace or bracket.
 func (r *jsonReader) collection(open json.Delim, line, depth int) (*yaml.Node, error) {
-	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: line, Column: 1}
+	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: line}
 	if open == '{' {
 		n.Kind, n.Tag = yaml.MappingNode, "!!map"
 	}

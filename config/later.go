@@ -100,6 +100,5 @@ var laterRoute = map[string]laterKey{
 	"kubernetes_service_account_token_file":         {},
 	"mcp":                                           {},
 	"session_recording":                             {},
-	"sub_policies":                                  {instead: "policy"},
 	"upstream_tunnel":                               {},
 }

@@ -3,7 +3,6 @@ package config
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cardea-proxy/cardea/policy"
 	"github.com/spf13/viper"
 	"gopkg.in/yaml.v3"
 )
@@ -39,23 +39,27 @@ func Load(ctx context.Context, o Options) (*Config, error) {
 
 // load also returns the files that were read or looked for, whatever became
 // of them, with the hash of what they held.
-func load(ctx context.Context, o Options) (*Config, map[string]fileHash, error) {
+func load(ctx context.Context, o Options) (*Config, map[string]reading, error) {
 	l := &loading{
-		options: o,
-		now:     time.Now(),
-		c:       &Config{},
-		lines:   make(map[string]int),
-		vars:    make(map[string]string),
-		bad:     make(map[string]bool),
-		tags:    make(map[reflect.Type]map[string]int),
-		files:   make(map[string]fileHash),
+		options:  o,
+		now:      time.Now(),
+		c:        &Config{},
+		lines:    make(map[string]int),
+		vars:     make(map[string]string),
+		bad:      make(map[string]bool),
+		tags:     make(map[reflect.Type]map[string]int),
+		files:    make(map[string]reading),
+		origins:  make(map[string]*origin),
+		known:    make(map[string]*knownPolicy),
+		modules:  make(map[[2]string]*module),
+		allowing: make(map[*policy.Module]bool),
 	}
 	if o.Now != nil {
 		l.now = o.Now()
 	}
 	for _, step := range []func(){
-		l.readDocument, l.readEnvironment, l.readRoutes,
-		l.applyDefaults, l.checkSettings, l.checkRoutes,
+		l.readDocument, l.readEnvironment, l.readPolicies, l.readRoutes,
+		l.applyDefaults, l.checkSettings, l.checkRoutes, l.checkPolicies,
 	} {
 		if err := ctx.Err(); err != nil {
 			return nil, l.files, fmt.Errorf("load configuration: %w", err)
@@ -66,8 +70,8 @@ func load(ctx context.Context, o Options) (*Config, map[string]fileHash, error) 
 		return nil, l.files, l.errs.sorted()
 	}
 	l.c.Warnings = Errors(l.c.Warnings).sorted()
-	for path, hash := range l.files {
-		if hash != (fileHash{}) {
+	for path, r := range l.files {
+		if !r.folder && r.hash != (fileHash{}) {
 			l.c.Files = append(l.c.Files, path)
 		}
 	}
@@ -85,9 +89,16 @@ type loading struct {
 	vars      map[string]string // key -> environment variable that set it
 	bad       map[string]bool   // keys refused already
 	tags      map[reflect.Type]map[string]int
-	files     map[string]fileHash
+	files     map[string]reading
 	routes    []routeNode
 	routeKeys []string // of c.Routes, such as "routes[0]"
+
+	origins  map[string]*origin // key -> other file that holds what is below it; "" -> the document
+	known    map[string]*knownPolicy
+	enforced []*knownPolicy
+	nameless bool                    // a policy has no name that counts, so that none is unknown for certain
+	modules  map[[2]string]*module   // by file and text: routes repeat what they use
+	allowing map[*policy.Module]bool // it seems to have a rule that lets somebody in
 }
 
 // A routeNode is one entry of `policy` or `routes`, not yet read.
@@ -95,9 +106,6 @@ type routeNode struct {
 	key  string
 	node *yaml.Node
 }
-
-// A fileHash is the SHA-256 of a file; zero when there was none.
-type fileHash [sha256.Size]byte
 
 // readDocument reads the file into the settings and sets the routes aside.
 func (l *loading) readDocument() {
@@ -109,7 +117,9 @@ func (l *loading) readDocument() {
 		l.errs = append(l.errs, &Error{File: l.options.File, Found: readProblem(err), Want: "a readable file"})
 		return
 	}
-	root, err := parseDocument(l.options.File, bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")))
+	raw = bytes.TrimPrefix(raw, byteOrderMark)
+	l.origins[""] = &origin{file: l.options.File, text: raw}
+	root, err := parseDocument(l.options.File, raw)
 	var syntax *syntaxError
 	if errors.As(err, &syntax) {
 		l.errs = append(l.errs, &Error{File: l.options.File, Line: syntax.line, Found: syntax.text})
@@ -171,7 +181,11 @@ func (l *loading) readRoutes() {
 		r := &Route{Line: rn.node.Line}
 		l.object(rn.node, reflect.ValueOf(r).Elem(), rn.key, scope{
 			extra: map[string]func(*yaml.Node, string){
-				"policy": func(n *yaml.Node, key string) { l.readPolicy(n, key, r) },
+				"policy": func(n *yaml.Node, key string) {
+					if doc := l.document(n, key); doc != nil {
+						r.Policy.Documents = append(r.Policy.Documents, doc)
+					}
+				},
 			},
 			later:   laterRoute,
 			removed: removedRoute,
@@ -197,7 +211,7 @@ func (l *loading) refuse(key, found, want string) {
 func (l *loading) refuseAt(line int, key, found, want string) {
 	before := len(l.errs)
 	l.refuse(key, found, want)
-	if len(l.errs) > before && l.errs[before].File == l.options.File && line > 0 {
+	if len(l.errs) > before && l.errs[before].File != environment && line > 0 {
 		l.errs[before].Line = line
 	}
 }
@@ -208,23 +222,42 @@ func (l *loading) warn(key, found string) {
 }
 
 // problem finds the place of key: its own line, or that of the object that
-// should hold it. What came from the environment is named by its variable.
+// should hold it. What came from the environment is named by its variable, and
+// what stands in another file by that file.
 func (l *loading) problem(key, found, want string) *Error {
+	if above, o := l.origin(key); above != "" {
+		e := &Error{File: o.file, Key: strings.TrimPrefix(key[len(above):], "."), Found: found, Want: want}
+		for at := key; len(at) > len(above) && e.Line == 0; at = parent(at) {
+			e.Line = l.lines[at]
+		}
+		return e
+	}
 	for set, name := range l.vars {
-		rest, ok := strings.CutPrefix(key, set)
-		if ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
-			return &Error{File: "environment", Key: name + rest, Found: found, Want: want}
+		if below(key, set) {
+			return &Error{File: environment, Key: name + key[len(set):], Found: found, Want: want}
 		}
 	}
 	e := &Error{File: l.options.File, Key: key, Found: found, Want: want}
-	for at := key; at != "" && e.Line == 0; at = at[:max(strings.LastIndexAny(at, ".["), 0)] {
+	for at := key; at != "" && e.Line == 0; at = parent(at) {
 		e.Line = l.lines[at]
 	}
 	if e.File == "" {
-		e.File = "environment"
+		e.File = environment
 		e.Key = envName(key)
 	}
 	return e
+}
+
+// environment is the place of what a variable says.
+const environment = "environment"
+
+// parent is the key of the object that key is in.
+func parent(key string) string { return key[:max(strings.LastIndexAny(key, ".["), 0)] }
+
+// below reports whether key is above or a key within it.
+func below(key, above string) bool {
+	rest, ok := strings.CutPrefix(key, above)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // all returns the keys of m in order, so that errors do not depend on chance.

@@ -42,7 +42,7 @@ const everything = "testdata/good/everything.yaml"
 // need files, certificates or what another of its keys excludes. Tests of
 // their own set them.
 var elsewhere = regexp.MustCompile(`_file$|certificate|^downstream_mtls|^users|^signing_key|^databroker_storage_connection_string|` +
-	`^timeout_write$|bearer_token_format$|tcp_health_check|tls_custom_ca|tls_client|tls_downstream_client_ca|\.weight$`)
+	`^timeout_write$|^policy_dir$|^policies\.file$|bearer_token_format$|tcp_health_check|tls_custom_ca|tls_client|tls_downstream_client_ca|\.weight$`)
 
 func TestEveryKeyIsRead(t *testing.T) {
 	t.Parallel()
@@ -131,7 +131,9 @@ func TestValuesMeanWhatTheySay(t *testing.T) {
 			Claims: map[string][]string{"Team": {"red", "blue"}, "level": {"3"}}}},
 		{"the document is in the policy", len(app.Policy.Documents), 1},
 		{"a secret is decoded", string(c.SharedKey), "secretsecretsecretsecretsecret12"},
-		{"the line of a route is known", app.Line, 102},
+		{"the line of a route is known", app.Line, 117},
+		{"an enforced policy comes before a named one, and that before the route's own", names(app), []string{"written", "team/ops", "Contractors"}},
+		{"a size", c.DecisionLogMaxSize, Size(128 << 20)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -171,7 +173,8 @@ func TestFormatsAreEqual(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Config{}, "Files", "Warnings"), cmpopts.IgnoreFields(Route{}, "Line"),
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Config{}, "Files", "Warnings", "Policies"), cmpopts.IgnoreFields(Route{}, "Line"),
+			cmpopts.IgnoreTypes(PPL{}, Rego{}), // their meaning is in the policies
 			cmp.Comparer(func(a, b policy.Source) bool { return digest(t, a) == digest(t, b) })); diff != "" {
 			t.Errorf("%s (-yaml +other):\n%s", name, diff)
 		}
@@ -216,3 +219,12 @@ func TestLinesOfOtherFormats(t *testing.T) {
 
 // wantSome is how the wish for a destination begins.
 const wantSome = "want an absolute https URL"
+
+// names are those of the policies of a route, in their order.
+func names(r *Route) []string {
+	var list []string
+	for _, p := range r.Policy.Policies {
+		list = append(list, p.Name)
+	}
+	return list
+}

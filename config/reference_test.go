@@ -70,6 +70,12 @@ func kindName(t reflect.Type) string {
 		return "URL"
 	case reflect.TypeFor[[]Upstream]():
 		return "URL or list"
+	case reflect.TypeFor[PPL]():
+		return "policy"
+	case reflect.TypeFor[Rego]():
+		return "text or list"
+	case reflect.TypeFor[Size]():
+		return "size"
 	case reflect.TypeFor[ClaimHeaders]():
 		return "map or list"
 	}

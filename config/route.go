@@ -16,8 +16,9 @@ type Route struct {
 	ID string `yaml:"-"`
 	// Line is where the route begins in its file; 1-based.
 	Line int `yaml:"-"`
-	// Policy is the union of the shorthand keys, the PPL documents and the
-	// default rule against invalid client certificates, ready to compile.
+	// Policy is the union of the shorthand keys, the PPL documents, the policies
+	// by name (the enforced ones first) and sub_policies, and the default rule
+	// against invalid client certificates, ready to compile.
 	Policy policy.Source `yaml:"-"`
 	// Certificate material named by the keys below, read and checked.
 	UpstreamCA         []byte       `yaml:"-"` // PEM; nil means the trust of Config.UpstreamCA, else the system's
@@ -46,6 +47,8 @@ type Route struct {
 	AllowedDomains                   []string            `yaml:"allowed_domains"`
 	AllowedIDPClaims                 map[string][]string `yaml:"allowed_idp_claims"`
 	CORSAllowPreflight               bool                `yaml:"cors_allow_preflight"`
+	PolicyNames                      []string            `yaml:"policies"` // ours
+	SubPolicies                      []SubPolicy         `yaml:"sub_policies"`
 	// PPL under the key "policy" is kept in Policy.Documents.
 
 	// Rewriting and headers.

@@ -19,6 +19,7 @@ const (
 	wantDuration = `a duration such as "30s" or "1h30m"`
 	wantBase64   = "base64"
 	wantURL      = "an absolute URL, such as https://login.example.com"
+	wantSize     = `a size such as "64MiB" or "1GiB"`
 	wantNumber   = "a whole number"
 	wantUnsigned = "a whole number from 0 to 4294967295"
 )
@@ -40,6 +41,8 @@ func (l *loading) scalarInto(n *yaml.Node, v reflect.Value) (want string, ok boo
 		return intoBase64(n, p), true
 	case *URL:
 		return intoURL(n, p), true
+	case *Size:
+		return intoSize(n, p), true
 	case *From:
 		return intoFrom(n, p), true
 	}
@@ -90,6 +93,30 @@ func intoDuration(n *yaml.Node, p *time.Duration) (want string) {
 	}
 	*p = d
 	return ""
+}
+
+// sizeUnits are the units of a Size, the largest first.
+var sizeUnits = []struct {
+	name string
+	size Size
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+
+// intoSize demands a unit, as intoDuration does.
+func intoSize(n *yaml.Node, p *Size) (want string) {
+	s, _ := text(n)
+	for _, u := range sizeUnits {
+		at := len(s) - len(u.name)
+		if at < 0 || !strings.EqualFold(s[at:], u.name) {
+			continue
+		}
+		count, err := strconv.ParseUint(strings.TrimRight(s[:at], " "), 10, 32) // times 1 GiB fits
+		if err != nil {
+			return wantSize
+		}
+		*p = Size(count) * u.size
+		return ""
+	}
+	return wantSize
 }
 
 func intoNumber(n *yaml.Node, v reflect.Value) (want string) {

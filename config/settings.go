@@ -112,10 +112,18 @@ type Settings struct {
 	DNSUseTCP             *bool           `yaml:"dns_use_tcp"`
 	DNSResolvers          []string        `yaml:"dns_resolvers"` // udp://ip:port or tcp://ip:port
 
+	// Policies that routes use by name; the finished form is Config.Policies.
+	NamedPolicies []NamedPolicy `yaml:"policies"`   // ours
+	PolicyDir     string        `yaml:"policy_dir"` // ours; a folder of files that are one policy each
+
 	// Databroker storage.
 	DatabrokerStorageType                 string `yaml:"databroker_storage_type"`              // "file" (default) or "memory"
 	DatabrokerStorageConnectionString     Secret `yaml:"databroker_storage_connection_string"` // file://DIR; default under DataDir
 	DatabrokerStorageConnectionStringFile string `yaml:"databroker_storage_connection_string_file"`
+
+	// Recorded decisions, for "cardea policy replay".
+	DecisionLogMaxAge  time.Duration `yaml:"decision_log_max_age"`  // ours; default 24h, 0 records nothing
+	DecisionLogMaxSize Size          `yaml:"decision_log_max_size"` // ours; default 64MiB, at least 1MiB
 
 	// Metrics, logs, Envoy.
 	MetricsAddress               string   `yaml:"metrics_address"` // host:port, "" is off

@@ -2,7 +2,6 @@ package config
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -32,8 +31,8 @@ type FileSource struct {
 	loaded  chan struct{} // told after each Load, for Watch
 
 	mu    sync.Mutex
-	files map[string]fileHash // of the last Load, failed or not
-	hot   bool                // whether the last good configuration wants to be watched
+	files map[string]reading // of the last Load, failed or not
+	hot   bool               // whether the last good configuration wants to be watched
 }
 
 // NewFileSource returns a source that has read nothing yet.
@@ -104,7 +103,8 @@ func (s *FileSource) Watch(ctx context.Context, changed func()) error {
 	}
 }
 
-// look calls changed when a file is no longer what Load read.
+// look calls changed when a file, or the list of policies in a folder, is no
+// longer what Load read.
 func (s *FileSource) look(changed func()) {
 	s.mu.Lock()
 	files, hot := maps.Clone(s.files), s.hot
@@ -112,15 +112,11 @@ func (s *FileSource) look(changed func()) {
 	if !hot || files == nil {
 		return
 	}
-	now := make(map[string]fileHash, len(files))
+	now := make(map[string]reading, len(files))
 	differs := false
 	for path, before := range files {
-		var hash fileHash
-		if b, err := readFile(path); err == nil {
-			hash = sha256.Sum256(b)
-		}
-		now[path] = hash
-		differs = differs || hash != before
+		now[path] = before.again(path)
+		differs = differs || now[path] != before
 	}
 	if !differs {
 		return
@@ -131,15 +127,21 @@ func (s *FileSource) look(changed func()) {
 	changed()
 }
 
-// follow watches the folder of every file, by its name and by where links on
-// the way lead.
+// follow watches the folder of every file and every folder of policies, by its
+// name and by where links on the way lead.
 func (s *FileSource) follow(w *fsnotify.Watcher) {
 	s.mu.Lock()
 	want := make(map[string]bool, len(s.files))
-	for path := range s.files {
-		want[filepath.Dir(path)] = true
+	for path, r := range s.files {
+		add := func(path string) {
+			want[filepath.Dir(path)] = true
+			if r.folder {
+				want[path] = true
+			}
+		}
+		add(path)
 		if real, err := filepath.EvalSymlinks(path); err == nil {
-			want[filepath.Dir(real)] = true
+			add(real)
 		}
 	}
 	s.mu.Unlock()

@@ -166,3 +166,96 @@ func TestFileSourceRestsWhenToldTo(t *testing.T) {
 		}
 	}
 }
+
+// TestFileSourceWatchesTheFolderOfPolicies: files that come, change and go.
+func TestFileSourceWatchesTheFolderOfPolicies(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, policies := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "policies")
+	put(t, filepath.Join(dir, "secret"), secretText)
+	put(t, file, "policy_dir: policies\n"+minimal)
+	if err := os.Mkdir(policies, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s, told := watched(t, file)
+
+	put(t, filepath.Join(policies, "ops.yaml"), opsPPL)
+	if c := expect(t, s, told); len(c.Policies) != 1 || c.Policies[0].Name != "ops" {
+		t.Errorf("a file came: policies %v", c.Policies)
+	}
+	put(t, filepath.Join(policies, "ops.yaml"), "ppl: []\nshadow: true\n")
+	if c := expect(t, s, told); !c.Policies[0].Shadow {
+		t.Error("a file changed, and the policy is the old one")
+	}
+	if err := os.Rename(filepath.Join(policies, "ops.yaml"), filepath.Join(policies, "web.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if c := expect(t, s, told); len(c.Policies) != 1 || c.Policies[0].Name != "web" {
+		t.Errorf("a file was renamed: policies %v", c.Policies)
+	}
+	if err := os.Remove(filepath.Join(policies, "web.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if c := expect(t, s, told); len(c.Policies) != 0 {
+		t.Errorf("a file went: policies %v", c.Policies)
+	}
+	put(t, filepath.Join(policies, "bad.yaml"), "alow: 1\n")
+	select {
+	case <-told:
+	case <-time.After(10 * time.Second):
+		t.Fatal("no change was told")
+	}
+	if c, err := s.Load(t.Context()); c != nil || err == nil {
+		t.Errorf("a bad file was taken: %v", err)
+	}
+	put(t, filepath.Join(policies, "bad.yaml"), opsPPL)
+	expect(t, s, told)
+}
+
+// TestFileSourceFollowsAFolderOfPoliciesThatIsTurnedAround: as Kubernetes does
+// inside of a folder, and as a link to a folder does as a whole.
+func TestFileSourceFollowsAFolderOfPoliciesThatIsTurnedAround(t *testing.T) {
+	t.Parallel()
+	for _, whole := range []bool{false, true} {
+		dir := t.TempDir()
+		file, policies := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "policies")
+		put(t, filepath.Join(dir, "secret"), secretText)
+		put(t, file, "policy_dir: policies\n"+minimal)
+		data := policies
+		if !whole {
+			data = filepath.Join(policies, "..data")
+		}
+		link := func(to, name string) {
+			t.Helper()
+			if err := os.Symlink(to, name+".new"); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(name+".new", name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		elsewhere := t.TempDir()
+		if !whole {
+			elsewhere = policies
+		}
+		for version, content := range map[string]string{"..v1": opsPPL, "..v2": "ppl: []\nshadow: true\n"} {
+			if err := os.MkdirAll(filepath.Join(elsewhere, version), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			put(t, filepath.Join(elsewhere, version, "ops.yaml"), content)
+		}
+		link(filepath.Join(elsewhere, "..v1"), data)
+		if !whole {
+			link("..data/ops.yaml", filepath.Join(policies, "ops.yaml"))
+		}
+		s, told := watched(t, file)
+		link(filepath.Join(elsewhere, "..v2"), data)
+		if c := expect(t, s, told); len(c.Policies) != 1 || !c.Policies[0].Shadow {
+			t.Errorf("link of the whole folder %t: policies %v, want the one of v2", whole, c.Policies)
+		}
+		put(t, filepath.Join(elsewhere, "..v2", "ops.yaml"), opsPPL) // where the link leads now
+		if c := expect(t, s, told); c.Policies[0].Shadow {
+			t.Errorf("link of the whole folder %t: a change behind it was not seen", whole)
+		}
+	}
+}

@@ -51,7 +51,7 @@ func parseTOML(text []byte) (*yaml.Node, error) {
 }
 
 func (r *tomlReader) mapping() *yaml.Node {
-	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: r.line, Column: 1}
+	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: r.line}
 	r.index[n] = make(map[string]*yaml.Node)
 	return n
 }
@@ -76,7 +76,7 @@ func (r *tomlReader) expression(e *unstable.Node) {
 		in := r.open(r.root, names[:last])
 		list := r.index[in][names[last]]
 		if list == nil {
-			list = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: r.line, Column: 1}
+			list = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: r.line}
 			r.set(in, names[last], r.line, list)
 		}
 		r.table = r.mapping()
@@ -131,7 +131,7 @@ func (r *tomlReader) value(n *unstable.Node) *yaml.Node {
 	r.seen(n)
 	switch n.Kind {
 	case unstable.Array:
-		list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: r.line, Column: 1}
+		list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: r.line}
 		for it := n.Children(); it.Next(); {
 			if it.Node().Kind != unstable.Comment {
 				list.Content = append(list.Content, r.value(it.Node()))

@@ -3,6 +3,7 @@ package config
 import (
 	"net/url"
 	"regexp"
+	"strconv"
 )
 
 // Base64 is what a base64 string in the configuration stood for.
@@ -20,6 +21,19 @@ func (u URL) String() string {
 		return ""
 	}
 	return u.URL.String()
+}
+
+// Size is a number of bytes.
+type Size int64
+
+// String writes s as it is read: 64MiB.
+func (s Size) String() string {
+	for _, u := range sizeUnits {
+		if s >= u.size && s%u.size == 0 {
+			return strconv.FormatInt(int64(s/u.size), 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(s), 10)
 }
 
 // CodecType is the protocol spoken with clients.

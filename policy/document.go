@@ -1,9 +1,21 @@
 package policy
 
+import "slices"
+
 // A Document is one parsed PPL document. It is immutable. The zero Document
 // has no rule and lets nobody in.
 type Document struct {
+	file  string
 	rules []ruleSet
+}
+
+// File is where d was read from, as messages name it; "" for the configuration
+// itself.
+func (d *Document) File() string { return d.file }
+
+// Allows reports whether a rule of d can let somebody in.
+func (d *Document) Allows() bool {
+	return slices.ContainsFunc(d.rules, func(s ruleSet) bool { return len(s.allow) > 0 })
 }
 
 // A position is where something stands in its file; 1-based, 0 where it stands

@@ -14,12 +14,17 @@ import (
 // The names of the language (allow, or, email, starts_with ...) are read
 // whatever their case; everything else, the name of a claim included, keeps
 // its case.
-func ParseNode(n *yaml.Node) (*Document, error) {
+func ParseNode(n *yaml.Node) (*Document, error) { return ParseFile("", n) }
+
+// ParseFile is ParseNode for a document in a file of its own: file is what
+// Document.File returns.
+func ParseFile(file string, n *yaml.Node) (*Document, error) {
 	p := &parser{}
 	doc := p.document("policy", n)
 	if len(p.errs) > 0 {
 		return nil, p.errs
 	}
+	doc.file = file
 	return doc, nil
 }
 
