@@ -8,6 +8,8 @@
 //	resolve.go   aliases, merges and bounds; duplicate keys are refused
 //	decode.go    tree -> Settings and Route, strictly; scalar.go, enum.go, special.go
 //	env.go       environment variables over the document
+//	policies.go  policies by name, of the document and of a folder; origin.go
+//	             gives what stands in another file or text its place
 //	defaults.go  what a key means when it is absent
 //	check_*.go   what is refused, and the finished fields of Config and Route
 //	source.go    where a configuration comes from and when it changed
