@@ -105,8 +105,8 @@ var knownElsewhere = map[string]string{
 	"pomerium_routes": "is no criterion any more: the reserved paths need no rule",
 }
 
-// notSupported is what is said of a criterion with notYet.
-const notSupported = "not supported yet"
+// notYet is what is said of a criterion with notYet.
+const notYet = "not supported yet"
 
 func byName(kinds ...*kind) map[string]*kind {
 	m := make(map[string]*kind, len(kinds))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -84,7 +85,8 @@ func (p *Program) ready(ctx context.Context, f *Facts) ([]*Record, error) {
 // A half is what allow or deny came to.
 type half struct {
 	truth   bool
-	reasons []string // sorted, each once
+	reasons []string       // sorted, each once
+	extra   map[string]any // of hand-written Rego; never changed
 }
 
 // or is what the union of the rules of both comes to: the reasons are those of
@@ -98,7 +100,20 @@ func (h half) or(o half) half {
 	}
 	reasons := slices.Concat(h.reasons, o.reasons)
 	slices.Sort(reasons)
-	return half{h.truth, slices.Compact(reasons)}
+	return half{h.truth, slices.Compact(reasons), merged(h.extra, o.extra)}
+}
+
+// merged holds what is in either; of what is in both, that of b.
+func merged(a, b map[string]any) map[string]any {
+	switch {
+	case len(a) == 0:
+		return b
+	case len(b) == 0:
+		return a
+	}
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
 }
 
 func (p *Program) evaluate(ctx context.Context, f *Facts, records []*Record) Decision {
@@ -108,7 +123,7 @@ func (p *Program) evaluate(ctx context.Context, f *Facts, records []*Record) Dec
 	}
 	d := Decision{
 		Allow: allow.truth, AllowReasons: allow.reasons, Deny: deny.truth, DenyReasons: deny.reasons,
-		Reusable: !p.reads.Volatile,
+		Extra: merged(allow.extra, deny.extra), Reusable: !p.reads.Volatile,
 	}
 	if p.reads.Clock {
 		d.Since, d.Until = f.Now, p.until(f)
@@ -151,7 +166,7 @@ func (p *Program) run(ctx context.Context, f *Facts, records []*Record) (allow, 
 		return half{}, half{}, err
 	}
 	for _, m := range p.modules {
-		a, d, err := m.evaluate(ctx, f, records, limit)
+		a, d, err := m.evaluate(ctx, f, limit)
 		if err != nil {
 			return half{}, half{}, err
 		}
@@ -216,5 +231,5 @@ func result(t *ast.Term) (half, error) {
 		return half{}, errNoResult
 	}
 	slices.Sort(reasons)
-	return half{bool(truth), reasons}, nil
+	return half{truth: bool(truth), reasons: reasons}, nil
 }

@@ -46,7 +46,7 @@ func (o Outcome) String() string {
 }
 
 // A Decision says what happens with one request and why. The zero Decision is
-// a denial. Its slices are shared and must not be changed.
+// a denial. Its slices and maps are shared and must not be changed.
 type Decision struct {
 	Outcome Outcome
 	// Allow and Deny are what the two halves of the policy came to. Only
@@ -60,6 +60,9 @@ type Decision struct {
 	// DeviceEnclave, where device-unauthenticated is among the reasons; "" where
 	// it is not.
 	DeviceType string
+	// Extra is what hand-written Rego adds to its results; of a name that several
+	// add, what the last one says, and deny after allow. nil where there is none.
+	Extra map[string]any
 	// Reusable says that the same program gives this decision again for facts
 	// that agree in what the program reads.
 	Reusable bool

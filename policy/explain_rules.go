@@ -193,7 +193,7 @@ func (b *ruleBuilder) policy(p *Policy, deny bool) (*rule, error) {
 		return nil, fmt.Errorf("policy %q: %w", p.Name, err)
 	}
 	for _, m := range p.Rego {
-		if deny && m.deny != nil || !deny && m.allow != nil {
+		if m.says(deny) {
 			r.children = append(r.children, &rule{kind: KindRego, name: r.name, file: m.file, deny: deny, module: m})
 		}
 	}
@@ -352,6 +352,15 @@ func (e *explainer) ask(ctx context.Context, input *ast.Term) (*ast.Array, error
 	return rules, err
 }
 
+// says reports whether the module has a rule allow, or deny.
+func (m *Module) says(deny bool) bool {
+	rule := "allow"
+	if deny {
+		rule = "deny"
+	}
+	return m.compiler.GetRulesExact(ast.MustParseRef("data."+packageName+"."+rule)) != nil
+}
+
 // valueWritten adds what hand-written Rego has come to, to the modules and to
 // all that stands above them.
 func (e *explainer) valueWritten(ctx context.Context, f *Facts, v *valuation) {
@@ -373,12 +382,9 @@ func (e *explainer) valueWritten(ctx context.Context, f *Facts, v *valuation) {
 		}
 		h, ok := known[r.module]
 		if !ok {
-			records, err := f.lookUp(ctx, &r.module.reads)
-			if err == nil {
-				v.written[r.module] = f.written(&r.module.reads, records)
-				h.allow, h.deny, err = r.module.evaluate(ctx, f, records, e.limit)
-			}
-			if err != nil {
+			v.written[r.module] = f.written(&r.module.reads)
+			var err error
+			if h.allow, h.deny, err = r.module.evaluate(ctx, f, e.limit); err != nil {
 				v.errs[r.index] = err
 			}
 			known[r.module] = h

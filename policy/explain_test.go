@@ -22,12 +22,12 @@ func explained(t testing.TB, p *Program, s Scenario) *Explanation {
 		t.Fatalf("Explain: %v", err)
 	}
 	if x.Disagrees {
-		t.Errorf("the rules disagree with the decision:\n%s", textOf(t, x))
+		t.Errorf("the rules disagree with the decision:\n%s", explainedText(t, x))
 	}
 	return x
 }
 
-func textOf(t testing.TB, x *Explanation) string {
+func explainedText(t testing.TB, x *Explanation) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := x.Text(&b); err != nil {
@@ -47,12 +47,12 @@ func stranger() Scenario { return Scenario{Request: get(), Now: someTime} }
 func TestDemo(t *testing.T) {
 	ops := &Policy{Name: "ops", File: "policies/ops.yaml", Line: 1, Enforced: true, Documents: []*Document{document(t, "\n\n- allow:\n    and:\n    - groups: {has: ops}\n    - source_ip: 10.0.0.0/8\n    or:\n    - email: root@example.com\n  deny:\n    or:\n    - http_path: {starts_with: /secret}\n")}}
 	p := compiled(t, Source{Shorthand: Shorthand{Users: []string{"eve@example.com"}}, Policies: []*Policy{ops, {Name: "shadowy", Shadow: true, Documents: []*Document{document(t, "{allow: {or: [{groups: engineers}]}}")}}}})
-	fmt.Println(textOf(t, explained(t, p, by(ada()))))
-	fmt.Println(textOf(t, explained(t, p, stranger())))
+	fmt.Println(explainedText(t, explained(t, p, by(ada()))))
+	fmt.Println(explainedText(t, explained(t, p, stranger())))
 	s := by(ada())
 	s.Request.Path = "/secret/x"
 	x := explained(t, p, s)
-	fmt.Println(textOf(t, x))
+	fmt.Println(explainedText(t, x))
 	b, _ := json.MarshalIndent(x.Allow, "", " ")
 	_ = b
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"iter"
 	"net/netip"
 	"strconv"
 	"time"
@@ -20,6 +21,10 @@ type Facts struct {
 	Person  *Person   // nil where nobody is signed in
 	Now     time.Time // the zero Time means time.Now
 	Records Records   // nil: there is no external record
+	// Print takes what hand-written Rego prints: the file and line of the call,
+	// and one line of text that may hold anything. nil drops it. A remembered
+	// decision prints nothing.
+	Print func(file string, line int, text string)
 }
 
 // A Request is the request as it goes to the upstream: what is decided about
@@ -35,9 +40,10 @@ type Request struct {
 	// Header returns the first value of a header by its canonical name, and
 	// whether there is one. nil means that there are no headers.
 	Header func(name string) (value string, ok bool)
-	// Headers yields every header that is no secret, by canonical name, for
-	// policies that read more than named ones. nil means that there are none.
-	Headers func(yield func(name, value string) bool)
+	// Headers goes through all headers, of one with several values the first one
+	// first. Only policies whose Reads have AllHeaders ask for it; nil means that
+	// there are none but those of Header.
+	Headers iter.Seq2[string, string]
 	// IP is the client's address. The zero Addr, which means that it is not
 	// known, is in no network.
 	IP netip.Addr
@@ -52,6 +58,8 @@ type ClientCertificate struct {
 	// configuration asks for, or that it asks for none.
 	Valid bool
 	Leaf  *x509.Certificate // nil where none was presented
+	// Intermediates are the others that were presented, the leaf's issuer first.
+	Intermediates []*x509.Certificate
 }
 
 // The names of the input are fixed, and their terms made once.
@@ -153,7 +161,10 @@ func (f *Facts) key(b []byte, r *Reads, records []*Record) []byte {
 		b = appendText(b, q.Method)
 	}
 	if r.Host {
+		// As parts of one address: hand-written Rego may read either.
+		b = appendText(b, q.Scheme)
 		b = appendText(b, q.Host)
+		b = appendText(b, q.Hostname)
 	}
 	if r.Path {
 		b = appendText(b, q.Path)
@@ -182,6 +193,11 @@ func (f *Facts) key(b []byte, r *Reads, records []*Record) []byte {
 		b = append(b, flag(leaf != nil))
 		if leaf != nil {
 			sum := sha256.Sum256(leaf.Raw)
+			b = append(b, sum[:]...)
+		}
+		b = binary.AppendUvarint(b, uint64(len(q.ClientCertificate.Intermediates)))
+		for _, one := range q.ClientCertificate.Intermediates {
+			sum := sha256.Sum256(one.Raw)
 			b = append(b, sum[:]...)
 		}
 	}

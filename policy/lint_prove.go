@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// maxSteps bounds the search for one proof.
-const maxSteps = 500
+// maxProofSteps bounds the search for one proof.
+const maxProofSteps = 500
 
 // impossible reports whether it is proved that no request makes all the choices
 // true. False says that there is no proof.
 func impossible(all ...choice) bool {
-	p := prover{left: maxSteps}
+	p := prover{left: maxProofSteps}
 	return p.impossible(nil, all)
 }
 
@@ -301,7 +301,7 @@ func noAddress(facts []fact) bool {
 				}
 			}
 		}
-		if in = both; len(in) > maxSteps {
+		if in = both; len(in) > maxProofSteps {
 			return false
 		}
 	}

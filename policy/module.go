@@ -1,176 +1,228 @@
 package policy
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
+	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/metrics"
-	"github.com/open-policy-agent/opa/v1/topdown"
 )
+
+// maxModule bounds the text of a module in bytes.
+const maxModule = 256 << 10
 
 // A Module is one text of hand-written Rego, compiled. It is immutable and safe
 // for concurrent use.
 type Module struct {
 	file     string
 	text     string
+	metadata Metadata
 	compiler *ast.Compiler
-	allow    ast.Body // the question for each half; nil where the text has no such rule
-	deny     ast.Body
+	question ast.Body // for both halves at once
 	reads    Reads
+	maxSteps int64 // of one evaluation
+	// adrift counts evaluations that have not ended although they were told to.
+	adrift *drift
+}
+
+// Metadata is what the comments under "# METADATA" say about the whole text:
+// the title and the description, and of custom what a named policy has too.
+type Metadata struct {
+	Title       string
+	Description string
+	Explanation string
+	Remediation string
+	Shadow      bool
+	Enforced    bool
 }
 
 // ParseRego reads one text of Rego v1. Without a package line it is in
 // pomerium.policy, and it may be in no other. file names it in messages. What
 // is wrong is in the returned Errors, with lines and columns of the text.
 func ParseRego(file, text string) (*Module, error) {
-	caps := writtenCapabilities()
-	options := ast.ParserOptions{Capabilities: caps, RegoVersion: ast.RegoV1}
-	parsed, err := parseWritten(file, text, options)
+	if err := checkText(text); err != nil {
+		return nil, err
+	}
+	parsed, err := parseWritten(file, text)
 	if err != nil {
 		return nil, regoErrors(err)
 	}
-	m := &Module{file: file, text: text}
-	m.compiler = ast.NewCompiler().WithCapabilities(caps).WithStrict(true).WithDefaultRegoVersion(ast.RegoV1)
+	var found findings
+	if found.checkSize(parsed); len(found.all) > 0 {
+		return nil, found.errors()
+	}
+	found.checkRules(parsed)
+	found.checkCalls(parsed)
+	found.checkReferences(parsed, false)
+	metadata := found.metadata(parsed)
+
+	m := &Module{file: file, text: text, metadata: metadata, adrift: &drift{}}
+	m.compiler = newWrittenCompiler()
 	m.compiler.Compile(map[string]*ast.Module{file: parsed})
-	if m.compiler.Failed() {
-		return nil, regoErrors(m.compiler.Errors)
+	for _, e := range m.compiler.Errors {
+		found.compilerError(e)
 	}
-	m.reads = Reads{Volatile: true}
-	if m.allow, err = m.question("allow"); err != nil {
-		return nil, regoErrors(err)
+	if len(m.compiler.Errors) == 0 {
+		found.checkReferences(m.compiler.Modules[file], true)
 	}
-	if m.deny, err = m.question("deny"); err != nil {
+	if err := found.errors(); err != nil {
+		return nil, err
+	}
+	compiled := m.compiler.Modules[file]
+	m.reads = readsOf(compiled)
+	m.maxSteps = stepsFor(compiled)
+	bindBounded(compiled)
+	if m.question, err = m.ask(); err != nil {
 		return nil, regoErrors(err)
 	}
 	return m, nil
 }
 
-func (m *Module) question(rule string) (ast.Body, error) {
-	body, err := ast.ParseBody("result = data." + packageName + "." + rule)
+// Metadata returns what the text says about itself.
+func (m *Module) Metadata() Metadata { return m.metadata }
+
+// File returns the name that the module was given.
+func (m *Module) File() string { return m.file }
+
+// Reads returns which facts the module reads. The result must not be changed.
+func (m *Module) Reads() Reads { return m.reads }
+
+func newWrittenCompiler() *ast.Compiler {
+	return ast.NewCompiler().WithCapabilities(writtenCapabilities()).WithStrict(true).
+		WithDefaultRegoVersion(ast.RegoV1).WithEnablePrintStatements(true).SetErrorLimit(maxErrors)
+}
+
+// ask makes the question for both halves. Each is in a list of its own, which
+// is empty where the rule is undefined.
+func (m *Module) ask() (ast.Body, error) {
+	var parts []string
+	for _, rule := range []string{"allow", "deny"} {
+		if m.compiler.GetRulesExact(ast.MustParseRef("data."+packageName+"."+rule)) == nil {
+			parts = append(parts, rule+" = []")
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s = [x | x = data.%s.%s]", rule, packageName, rule))
+	}
+	body, err := ast.ParseBodyWithOpts(strings.Join(parts, "; "), ast.ParserOptions{RegoVersion: ast.RegoV1})
 	if err != nil {
 		return nil, err
 	}
 	return m.compiler.QueryCompiler().Compile(body)
 }
 
-// parseWritten parses a text that may leave out its package line. The line that
-// is added stands on the first line of the text, so that lines stay true.
-func parseWritten(file, text string, o ast.ParserOptions) (*ast.Module, error) {
-	parsed, err := ast.ParseModuleWithOpts(file, text, o)
-	if err == nil && parsed != nil {
-		return parsed, nil
+// checkText refuses what is not worth parsing.
+func checkText(text string) error {
+	problem := func(line, column int, text string) error {
+		return Errors{{Line: line, Column: column, Path: regoPath, Problem: text}}
 	}
-	again, secondErr := ast.ParseModuleWithOpts(file, "package "+packageName+"; "+text, o)
-	if secondErr == nil {
-		return again, nil
+	if len(text) > maxModule {
+		return problem(1, 1, fmt.Sprintf("%d bytes are too much, want at most %d", len(text), maxModule))
 	}
-	return nil, err
+	if !utf8.ValidString(text) {
+		return problem(1, 1, "the text is not valid UTF-8")
+	}
+	if line, column := tooDeep(text); line > 0 {
+		return problem(line, column, fmt.Sprintf("nested too deeply, want at most %d levels", maxNesting))
+	}
+	return nil
+}
+
+// maxNesting bounds brackets in brackets: the parser and the compiler recurse
+// into them.
+const maxNesting = 100
+
+// tooDeep returns the first place where a text is nested deeper than allowed,
+// or 0. It knows texts and comments, in which brackets mean nothing.
+func tooDeep(text string) (line, column int) {
+	line, depth := 1, 0
+	quote, comment, escaped := byte(0), false, false
+	for i := range len(text) {
+		c := text[i]
+		column++
+		switch {
+		case c == '\n':
+			line, column, comment = line+1, 0, false
+			if quote == '"' {
+				quote = 0 // a text does not go on in the next line
+			}
+		case comment:
+		case escaped:
+			escaped = false
+		case quote == '"' && c == '\\':
+			escaped = true
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '`':
+			quote = c
+		case c == '#':
+			comment = true
+		case strings.IndexByte("([{", c) >= 0:
+			depth++
+		case strings.IndexByte(")]}", c) >= 0:
+			depth--
+		}
+		if depth > maxNesting {
+			return line, max(column, 1)
+		}
+	}
+	return 0, 0
 }
 
 // regoErrors turns what OPA says into our errors.
 func regoErrors(err error) error {
-	var all ast.Errors
-	if !errors.As(err, &all) {
-		return Errors{{Path: "rego", Problem: err.Error()}}
-	}
-	out := make(Errors, len(all))
-	for i, e := range all {
-		out[i] = &Error{Path: "rego", Problem: strings.TrimSpace(e.Message)}
-		if e.Location != nil {
-			out[i].Line, out[i].Column = e.Location.Row, e.Location.Col
+	var found findings
+	found.add(nil, "%s", err.Error())
+	if all, ok := err.(ast.Errors); ok { // as the parser returns them
+		found = findings{}
+		for _, e := range all {
+			found.compilerError(e)
 		}
 	}
-	return out
+	return found.errors()
 }
 
-// evaluate asks the module for both halves.
-func (m *Module) evaluate(ctx context.Context, f *Facts, records []*Record, limit time.Duration) (allow, deny half, err error) {
-	input := f.written(&m.reads, records)
-	if allow, err = m.ask(ctx, m.allow, input, limit); err == nil {
-		deny, err = m.ask(ctx, m.deny, input, limit)
+// regoPath is the Path of errors in Rego, which has no keys.
+const regoPath = "rego"
+
+// maxErrors bounds the errors told at once.
+const maxErrors = 50
+
+// findings are the errors of one text.
+type findings struct{ all Errors }
+
+func (f *findings) add(at *ast.Location, format string, args ...any) {
+	e := &Error{Path: regoPath, Problem: fmt.Sprintf(format, args...)}
+	if at != nil {
+		e.Line, e.Column = at.Row, at.Col
 	}
-	if err != nil {
-		return half{}, half{}, fmt.Errorf("%s: %w", m.file, err)
-	}
-	return allow, deny, nil
+	f.all = append(f.all, e)
 }
 
-func (m *Module) ask(ctx context.Context, question ast.Body, input *ast.Term, limit time.Duration) (half, error) {
-	cancel := topdown.NewCancel()
-	defer time.AfterFunc(limit, cancel.Cancel).Stop()
-	var result *ast.Term
-	results := 0
-	err := topdown.NewQuery(question).WithCompiler(m.compiler).WithInput(input).WithCancel(cancel).
-		WithStrictBuiltinErrors(true).WithMetrics(metrics.NoOp()).
-		Iter(ctx, func(r topdown.QueryResult) error {
-			results++
-			result = r["result"]
-			return nil
-		})
-	switch {
-	case err != nil:
-		return half{}, err
-	case results == 0:
-		return half{}, nil // undefined is false
-	case results > 1 || result == nil:
-		return half{}, errNoResult
+// compilerError adds what OPA says, unless we have said something about the
+// same place: ours is clearer.
+func (f *findings) compilerError(e *ast.Error) {
+	if e.Location != nil && slices.ContainsFunc(f.all, func(o *Error) bool {
+		return o.Line == e.Location.Row && (o.Column == e.Location.Col || strings.Contains(e.Message, "undefined function"))
+	}) {
+		return
 	}
-	return writtenResult(result)
+	lines := strings.Split(strings.TrimSpace(e.Message), "\n")
+	f.add(e.Location, "%s", strings.TrimSpace(lines[0]))
 }
 
-// writtenResult reads what a hand-written rule may be: a truth, or an array of
-// a truth, reasons as a set or an array, and an object.
-func writtenResult(t *ast.Term) (half, error) {
-	if truth, ok := t.Value.(ast.Boolean); ok {
-		return half{truth: bool(truth)}, nil
+func (f *findings) errors() error {
+	if len(f.all) == 0 {
+		return nil
 	}
-	array, ok := t.Value.(*ast.Array)
-	if !ok || array.Len() == 0 || array.Len() > 3 {
-		return half{}, errNoResult
-	}
-	truth, ok := array.Elem(0).Value.(ast.Boolean)
-	if !ok {
-		return half{}, errNoResult
-	}
-	h := half{truth: bool(truth)}
-	if array.Len() > 1 {
-		reasons, err := reasonsOf(array.Elem(1))
-		if err != nil {
-			return half{}, err
+	slices.SortStableFunc(f.all, func(a, b *Error) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
 		}
-		h.reasons = reasons
-	}
-	return h, nil
-}
-
-func reasonsOf(t *ast.Term) ([]string, error) {
-	iterable, ok := t.Value.(interface{ Foreach(func(*ast.Term)) })
-	if !ok {
-		return nil, errNoResult
-	}
-	var reasons []string
-	bad := false
-	iterable.Foreach(func(e *ast.Term) {
-		s, ok := e.Value.(ast.String)
-		bad = bad || !ok
-		reasons = append(reasons, string(s))
+		return a.Column - b.Column
 	})
-	if bad {
-		return nil, errNoResult
-	}
-	slices.Sort(reasons)
-	return slices.Compact(reasons), nil
+	f.all = slices.CompactFunc(f.all, func(a, b *Error) bool { return *a == *b })
+	return f.all[:min(len(f.all), maxErrors)]
 }
-
-// written is the input of hand-written Rego.
-func (f *Facts) written(r *Reads, records []*Record) *ast.Term {
-	return f.input(r, records, nil)
-}
-
-// writtenCapabilities are the built-in functions of hand-written Rego.
-func writtenCapabilities() *ast.Capabilities { return generatedCapabilities() }

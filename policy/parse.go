@@ -160,7 +160,7 @@ func (p *parser) criterion(path string, n *yaml.Node) (criterion, bool) {
 	}
 	op := k.parse(p, at, e.value)
 	if k.notYet {
-		p.report(at, e.key, notSupported, "")
+		p.report(at, e.key, notYet, "")
 	}
 	return criterion{kind: k, subPath: sub, operand: op, at: positionOf(e.key)}, len(p.errs) == before
 }

@@ -56,12 +56,15 @@ type DirectoryGroup struct {
 // must be made for each version of a session and its user, and used as long as
 // that version is the newest.
 type Person struct {
-	term     *ast.Term
-	hash     uint32 // spreads persons over the shards of a memory
-	userID   string
-	email    string
-	signedIn time.Time
-	grants   []Grant
+	term      *ast.Term
+	hash      uint32 // spreads persons over the shards of a memory
+	sessionID string
+	userID    string
+	email     string
+	name      string
+	groupIDs  []string
+	signedIn  time.Time
+	grants    []Grant
 }
 
 // NewPerson prepares what policies read of a person. It keeps nothing of d.
@@ -97,7 +100,8 @@ func NewPerson(d PersonData) *Person {
 	h := fnv.New32a()
 	h.Write([]byte(d.SessionID))
 	return &Person{
-		term: ast.ObjectTerm(items...), hash: h.Sum32(), userID: d.UserID, email: d.Email,
+		term: ast.ObjectTerm(items...), hash: h.Sum32(), sessionID: d.SessionID, userID: d.UserID, email: d.Email,
+		name: d.Name, groupIDs: groupIDs(d),
 		signedIn: d.SignedInAt, grants: slices.Clone(d.Grants),
 	}
 }

@@ -20,6 +20,7 @@ type Reads struct {
 	Clock           bool     // the time: a decision holds until the next moment that matters
 	Headers         []string // canonical names, sorted
 	Parameters      []string // of the query, by their decoded names, sorted
+	AllHeaders      bool     // every header there is; such a decision is Volatile
 	Zones           []string // IANA time zones in which the time is read, sorted
 
 	// Records are the external records that are looked up, sorted.
@@ -57,6 +58,7 @@ func (r Reads) union(o Reads) Reads {
 		Certificate:     r.Certificate || o.Certificate,
 		CertificateLeaf: r.CertificateLeaf || o.CertificateLeaf,
 		Clock:           r.Clock || o.Clock,
+		AllHeaders:      r.AllHeaders || o.AllHeaders,
 		Volatile:        r.Volatile || o.Volatile,
 		Headers:         slices.Concat(r.Headers, o.Headers),
 		Parameters:      slices.Concat(r.Parameters, o.Parameters),

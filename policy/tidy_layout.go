@@ -7,9 +7,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxLine is how long a line with a criterion gets, in bytes, before its
+// maxWidth is how long a line with a criterion gets, in bytes, before its
 // operand is put on several.
-const maxLine = 100
+const maxWidth = 100
 
 // A layout sets the style of the nodes of one file. Nodes behind an alias are
 // set where their anchor is.
@@ -131,7 +131,7 @@ func (l layout) operand(n *yaml.Node, indent int) {
 	}
 	line := *n
 	line.LineComment = "" // it stands behind the whole
-	if width, ok := flowWidth(&line); ok && indent+width <= maxLine {
+	if width, ok := flowWidth(&line); ok && indent+width <= maxWidth {
 		flowing(n)
 		return
 	}

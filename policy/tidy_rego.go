@@ -9,14 +9,14 @@ import (
 	"github.com/open-policy-agent/opa/v1/format"
 )
 
-// packageLine begins a text that names its package.
-var packageLine = regexp.MustCompile(`(?m)^\s*package\b`)
+// packageClause begins a text that names its package.
+var packageClause = regexp.MustCompile(`(?m)^\s*package\b`)
 
 // tidyRego makes one pass over Rego. A text without its package line stays
 // without one.
 func tidyRego(name string, text []byte) ([]byte, error) {
 	head := ""
-	if !packageLine.Match(text) {
+	if !packageClause.Match(text) {
 		head = "package " + packageName + "\n\n"
 	}
 	options := ast.ParserOptions{Capabilities: writtenCapabilities(), RegoVersion: ast.RegoV1}
