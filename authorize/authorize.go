@@ -155,7 +155,7 @@ func (s *Server) check(ctx context.Context, e *auditEntry) *response {
 	state := s.state.Load()
 	if state == nil {
 		e.verdict = verdict{reason: reasonNoState}
-		return s.no(nil, nil, e)
+		return s.no(ctx, nil, nil, e)
 	}
 	e.generation, e.route = state.find(r.routeID, e.now)
 	g, rt := e.generation, e.route
@@ -186,12 +186,12 @@ func (s *Server) check(ctx context.Context, e *auditEntry) *response {
 		s.decide(ctx, e, cert)
 	}
 	if e.verdict.outcome != outcomeAllow {
-		return s.no(g, rt, e)
+		return s.no(ctx, g, rt, e)
 	}
 	out, err := s.answerAllowed(g, rt, r, e.identity.person, cert)
 	if err != nil {
 		e.verdict = verdict{reason: reasonPolicy, err: err}
-		return s.no(g, rt, e)
+		return s.no(ctx, g, rt, e)
 	}
 	if r.internal {
 		return out // our own pages need the cookies
@@ -200,6 +200,6 @@ func (s *Server) check(ctx context.Context, e *auditEntry) *response {
 }
 
 // no is a refusal, which is made for one request.
-func (s *Server) no(g *generation, rt *route, e *auditEntry) *response {
-	return &response{message: s.refuse(g, rt, e.request, e.identity, e.verdict)}
+func (s *Server) no(ctx context.Context, g *generation, rt *route, e *auditEntry) *response {
+	return &response{message: s.refuse(ctx, g, rt, e)}
 }

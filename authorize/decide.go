@@ -179,6 +179,16 @@ func judge(d policy.Decision, id identity) verdict {
 	return v
 }
 
+// OutcomeOf is the word of logs for what a decision means to somebody who is
+// signed in, or is not.
+func OutcomeOf(d policy.Decision, signedIn bool) string {
+	id := identity{}
+	if signedIn {
+		id = identity{standing: known, person: &person{}}
+	}
+	return judge(d, id).outcome.String()
+}
+
 // unlessKnown returns v for a person, and for everybody else what keeps them
 // from being one.
 func unlessKnown(id identity, v verdict) verdict {

@@ -53,6 +53,7 @@ type route struct {
 	program      *policy.Program
 	provider     string   // whose sessions it takes
 	hosts        []string // further ones to sign in to at the same time
+	details      bool     // its denials name policies and reasons
 	tunnel       string   // the host of a route for CONNECT; "" for other routes
 	certs        *certVerifier
 	readsSession bool
@@ -138,7 +139,7 @@ func newRoute(c *config.Config, r *config.Route, p *policy.Program, verifiers ma
 	reads, all := p.Reads(), p.AllReads()
 	rt := &route{
 		id: r.ID, name: r.Name, digest: p.Digest(), program: p, provider: config.ProviderID(c, r),
-		hosts: r.DependsOn, certs: certs,
+		hosts: r.DependsOn, certs: certs, details: r.ShowErrorDetails,
 		readsSession: reads.Session, readsHeaders: len(all.Headers) > 0 || all.Volatile,
 		readsRecords: len(all.Records) > 0,
 		needsCert:    all.Certificate || all.CertificateLeaf || all.Volatile,

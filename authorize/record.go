@@ -24,6 +24,9 @@ type Recorded struct {
 	RouteID    string
 	Digest     string // of the policy
 	Request    policy.Request
+	// CertificateKnown says that the client's certificate was looked at; where it
+	// was not, nothing is known of it.
+	CertificateKnown bool
 	// HideQuery says that the query may hold secrets; it is not in Request then.
 	HideQuery bool
 	// Headers are those of recordedHeaders that were there, by canonical name.
@@ -85,7 +88,7 @@ func (s *Server) record(e *auditEntry) {
 		}
 	}
 	if e.route != nil {
-		r.RouteID, r.Digest = e.route.id, e.route.digest
+		r.RouteID, r.Digest, r.CertificateKnown = e.route.id, e.route.digest, e.route.needsCert
 	}
 	if e.identity.person != nil {
 		r.Person = &e.identity.person.data

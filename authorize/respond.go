@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/cardea-proxy/cardea/internal/handoff"
 	"github.com/cardea-proxy/cardea/internal/pages"
 	"github.com/cardea-proxy/cardea/internal/ticket"
+	"github.com/cardea-proxy/cardea/policy"
 )
 
 // headerIntercepted tells Envoy that an answer is finished and not one of its
@@ -32,7 +34,8 @@ const maxRedirect = 4500
 
 // refuse puts v in the words of the client: a redirect to sign in where that
 // helps, an error in the format it reads otherwise.
-func (s *Server) refuse(g *generation, rt *route, r *request, id identity, v verdict) *authv3.CheckResponse {
+func (s *Server) refuse(ctx context.Context, g *generation, rt *route, e *auditEntry) *authv3.CheckResponse {
+	r, id, v := e.request, e.identity, e.verdict
 	page := r.page(id.token)
 	if r.path == "/robots.txt" && (r.method == http.MethodGet || r.method == http.MethodHead) {
 		return denied(codes.PermissionDenied, s.pages.Robots())
@@ -47,8 +50,26 @@ func (s *Server) refuse(g *generation, rt *route, r *request, id identity, v ver
 		if f.kind == pages.Denied {
 			problem.Other = pages.SwitchAction("/.pomerium/sign_out")
 		}
+		if v.asked && rt != nil {
+			s.explainTo(ctx, &problem, rt, e)
+		}
 	}
 	return denied(f.code, s.pages.Error(page, problem))
+}
+
+// explainTo adds to the page of somebody who is signed in why they are refused:
+// the reasons of what decided, which hold no value of a rule, and what the
+// administrator wrote for this case.
+func (s *Server) explainTo(ctx context.Context, problem *pages.Problem, rt *route, e *auditEntry) {
+	d := &e.verdict.decision
+	problem.Reasons, problem.Details = d.AllowReasons, rt.details
+	if d.Deny {
+		problem.Reasons = d.DenyReasons
+	}
+	facts := policy.Facts{Request: e.facts, Person: e.identity.person.facts, Now: e.now, Records: s.externals}
+	for _, p := range rt.program.Failing(ctx, facts) {
+		problem.Notes = append(problem.Notes, pages.Note{Policy: p.Name, Explanation: p.Explanation, Remediation: p.Remediation})
+	}
 }
 
 // refuseBroken is refuse after a panic. Should the page be what broke, there is
@@ -59,7 +80,7 @@ func (s *Server) refuseBroken(r *request) (out *authv3.CheckResponse) {
 			out = deniedWith(codes.Unavailable, http.StatusServiceUnavailable, nil, "")
 		}
 	}()
-	return s.refuse(nil, nil, r, identity{}, verdict{reason: reasonPanic})
+	return s.refuse(context.Background(), nil, nil, &auditEntry{request: r, verdict: verdict{reason: reasonPanic}})
 }
 
 // denied returns a as Envoy's answer to the client.

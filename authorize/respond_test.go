@@ -153,7 +153,7 @@ func TestRefusalsTellAStrangerNothing(t *testing.T) {
 			q := question{route: "app", headers: map[string]string{"accept": accept, "sec-fetch-mode": "cors"}}
 			var r request
 			h.read(&r, q)
-			out := replyOf(h.refuse(h.state.Load().current, nil, &r, identity{}, verdict{outcome: o, reason: reasonPolicy, err: http.ErrAbortHandler}))
+			out := replyOf(h.refuse(t.Context(), h.state.Load().current, nil, &auditEntry{request: &r, verdict: verdict{outcome: o, reason: reasonPolicy, err: http.ErrAbortHandler}}))
 			if out.allowed {
 				t.Fatalf("outcome %v refused is allowed", o)
 			}

@@ -40,23 +40,7 @@ func Load(ctx context.Context, o Options) (*Config, error) {
 // load also returns the files that were read or looked for, whatever became
 // of them, with the hash of what they held.
 func load(ctx context.Context, o Options) (*Config, map[string]reading, error) {
-	l := &loading{
-		options:  o,
-		now:      time.Now(),
-		c:        &Config{},
-		lines:    make(map[string]int),
-		vars:     make(map[string]string),
-		bad:      make(map[string]bool),
-		tags:     make(map[reflect.Type]map[string]int),
-		files:    make(map[string]reading),
-		origins:  make(map[string]*origin),
-		known:    make(map[string]*knownPolicy),
-		modules:  make(map[[2]string]*module),
-		allowing: make(map[*policy.Module]bool),
-	}
-	if o.Now != nil {
-		l.now = o.Now()
-	}
+	l := newLoading(o)
 	for _, step := range []func(){
 		l.readDocument, l.readEnvironment, l.readPolicies, l.readRoutes,
 		l.applyDefaults, l.checkSettings, l.checkRoutes, l.checkPolicies,
@@ -77,6 +61,28 @@ func load(ctx context.Context, o Options) (*Config, map[string]reading, error) {
 	}
 	slices.Sort(l.c.Files)
 	return l.c, l.files, nil
+}
+
+// newLoading returns one that has read nothing.
+func newLoading(o Options) *loading {
+	l := &loading{
+		options:  o,
+		now:      time.Now(),
+		c:        &Config{},
+		lines:    make(map[string]int),
+		vars:     make(map[string]string),
+		bad:      make(map[string]bool),
+		tags:     make(map[reflect.Type]map[string]int),
+		files:    make(map[string]reading),
+		origins:  make(map[string]*origin),
+		known:    make(map[string]*knownPolicy),
+		modules:  make(map[[2]string]*module),
+		allowing: make(map[*policy.Module]bool),
+	}
+	if o.Now != nil {
+		l.now = o.Now()
+	}
+	return l
 }
 
 // loading is one run of Load: what has been read and found so far.

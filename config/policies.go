@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -232,9 +233,16 @@ func (l *loading) readRegoFile(p *policy.Policy, o *origin, key string) {
 		l.refuse(key, "empty file", "text in Rego")
 		return
 	}
-	if m := l.rego(o.file, string(o.text), spot{line: 1, exact: true}, key); m != nil {
-		p.Rego = append(p.Rego, m)
+	m := l.rego(o.file, string(o.text), spot{line: 1, exact: true}, key)
+	if m == nil {
+		return
 	}
+	p.Rego = append(p.Rego, m)
+	// What the text says about itself counts where nothing else is said.
+	said := m.Metadata()
+	p.Explanation, p.Remediation = cmp.Or(p.Explanation, said.Explanation), cmp.Or(p.Remediation, said.Remediation)
+	p.Shadow, p.Enforced = p.Shadow || said.Shadow, p.Enforced || said.Enforced
+	l.checkAdvice(p, key)
 }
 
 // readTree reads a file of YAML or JSON. An empty one is refused: it is more

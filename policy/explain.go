@@ -17,8 +17,8 @@ type Scenario struct {
 	Records Records     // nil: there is no external record
 }
 
-// facts are the scenario as a decision reads it.
-func (s *Scenario) facts() Facts {
+// Facts are the scenario as a decision reads it.
+func (s *Scenario) Facts() Facts {
 	f := Facts{Request: s.Request, Now: s.Now, Records: s.Records}
 	if s.Person != nil {
 		f.Person = NewPerson(*s.Person)
@@ -121,7 +121,7 @@ func (p *Program) Explain(ctx context.Context, s Scenario) (*Explanation, error)
 	if s.Now.IsZero() {
 		s.Now = time.Now()
 	}
-	f := s.facts()
+	f := s.Facts()
 	d := p.Evaluate(ctx, f)
 	x := &Explanation{Outcome: d.Outcome.String(), At: s.Now}
 	if d.Err != nil {

@@ -138,7 +138,7 @@ func (p *Program) smallestChange(ctx context.Context, e *explainer, s Scenario) 
 		return nil
 	}
 	changed := best.edits.applied(x.base)
-	f := changed.facts()
+	f := changed.Facts()
 	var err error
 	if best.after, err = e.value(ctx, &f); err != nil {
 		return nil
@@ -152,7 +152,7 @@ func (x *searcher) allows(ctx context.Context, es edits) bool {
 	if s == nil {
 		return false
 	}
-	return x.p.Evaluate(ctx, s.facts()).Outcome == Allow
+	return x.p.Evaluate(ctx, s.Facts()).Outcome == Allow
 }
 
 // steps bounds a search by the size of what is evaluated in each step.
@@ -197,7 +197,7 @@ func (x *searcher) guided(ctx context.Context) *foundChange {
 		if s == nil {
 			continue
 		}
-		f := s.facts()
+		f := s.Facts()
 		v, err := x.e.value(ctx, &f)
 		if err != nil {
 			return nil
@@ -261,7 +261,7 @@ func (x *searcher) pool(ctx context.Context) edits {
 		byText[in.text] = in
 		s = edits{in}.applied(s)
 	}
-	f := s.facts()
+	f := s.Facts()
 	v, err := x.e.value(ctx, &f)
 	if err != nil {
 		return nil

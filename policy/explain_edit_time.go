@@ -59,7 +59,7 @@ func (x *searcher) findMoments(ctx context.Context) []moment {
 		m := moment{at: at, text: "at " + at.In(zone).Format("15:04:05 on Mon 2 Jan 2006") + " in " + zone.String(), truths: map[int]bool{}}
 		s := x.base.clone()
 		s.Now = at
-		f := s.facts()
+		f := s.Facts()
 		for _, c := range clocked {
 			m.truths[c.rule.index] = c.program.Evaluate(ctx, f).Allow
 		}
@@ -83,7 +83,7 @@ func (m moment) same(o moment) bool {
 // come, and after them the next of each criterion, such as a date next year.
 func (x *searcher) boundaries(clocked []timed) []time.Time {
 	next := func(at time.Time, cs []timed) (first time.Time) {
-		f := x.base.facts()
+		f := x.base.Facts()
 		f.Now = at
 		for _, c := range cs {
 			first = earliest(first, c.rule.criterion.kind.until(*c.rule.criterion, &f))

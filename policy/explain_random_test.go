@@ -154,7 +154,7 @@ func TestExplanationsAgreeWithDecisions(t *testing.T) {
 			if err != nil {
 				t.Fatalf("seed %d: Explain: %v", seed, err)
 			}
-			d := p.Evaluate(t.Context(), s.facts())
+			d := p.Evaluate(t.Context(), s.Facts())
 			if x.Disagrees || x.Outcome != d.Outcome.String() || (x.Err != "") != (d.Err != nil) {
 				t.Fatalf("seed %d: explained as %s, decided as %+v\n%s\n%s", seed, x.Outcome, d, explainedText(t, x), p.Rego())
 			}
@@ -203,7 +203,7 @@ func TestTheSmallestChangeIsTheSmallest(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := all[r.IntN(len(all))]
-		if p.Evaluate(t.Context(), s.facts()).Outcome == Allow {
+		if p.Evaluate(t.Context(), s.Facts()).Outcome == Allow {
 			continue
 		}
 		got := p.smallestChange(t.Context(), e, s)
@@ -211,7 +211,7 @@ func TestTheSmallestChangeIsTheSmallest(t *testing.T) {
 			none++
 		} else {
 			found++
-			if changed := got.edits.applied(&s); changed == nil || p.Evaluate(t.Context(), changed.facts()).Outcome != Allow {
+			if changed := got.edits.applied(&s); changed == nil || p.Evaluate(t.Context(), changed.Facts()).Outcome != Allow {
 				t.Errorf("seed %d: %q is not allowed:\n%s", seed, got.needs(), text)
 			}
 			if got.cost != got.edits.cost() {

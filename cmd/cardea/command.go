@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/cardea-proxy/cardea/config"
@@ -28,12 +29,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	report(stderr, err)
+	if errors.Is(err, errFlips) {
+		return 3
+	}
 	return 1
 }
+
+// told are errors of which everything has been said already.
+var told = []error{errFlips, errTests, errUntidy, errLint}
 
 // report writes what is wrong, one line each: a configuration says everything
 // at once.
 func report(w io.Writer, err error) {
+	if slices.ContainsFunc(told, func(e error) bool { return errors.Is(err, e) }) {
+		return
+	}
 	var all config.Errors
 	if errors.As(err, &all) {
 		for _, e := range all {
@@ -89,7 +99,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 				return err
 			},
 		},
-		trustCommand(env, t), untrustCommand(env, t), userCommand(t), healthCommand(env, t),
+		policyCommand(env, t), trustCommand(env, t), untrustCommand(env, t), userCommand(t), healthCommand(env, t),
 	)
 	return root
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/cardea-proxy/cardea/databroker/bolt"
 	"github.com/cardea-proxy/cardea/envoy"
 	"github.com/cardea-proxy/cardea/internal/handoff"
+	"github.com/cardea-proxy/cardea/internal/journal"
 	"github.com/cardea-proxy/cardea/internal/pages"
 	"github.com/cardea-proxy/cardea/internal/ticket"
 	"github.com/cardea-proxy/cardea/internal/verify"
@@ -48,6 +49,7 @@ type house struct {
 	envoy        *envoy.Process
 	reloader     *reloader
 	revealed     *revealed
+	journal      *journal.Journal // nil: decisions are not recorded
 }
 
 // newHouse builds every part. What was opened is closed by close, also after an
@@ -70,7 +72,7 @@ func newHouse(ctx context.Context, cfg *config.Config, log zerolog.Logger, out i
 	if h.sockets, err = newSockets(); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context, *config.Config) error{h.openBroker, h.openParts, h.openEnvoy} {
+	for _, step := range []func(context.Context, *config.Config) error{h.openBroker, h.openJournal, h.openParts, h.openEnvoy} {
 		if err := step(ctx, cfg); err != nil {
 			return nil, err
 		}
@@ -121,6 +123,26 @@ func openStore(cfg *config.Config) (databroker.Store, error) {
 	return store, nil
 }
 
+// openJournal opens the recorded decisions, where they are wanted.
+func (h *house) openJournal(_ context.Context, cfg *config.Config) (err error) {
+	if cfg.DecisionLogMaxAge == 0 {
+		return nil
+	}
+	h.journal, err = journal.Open(journal.Options{
+		Dir: decisionsDir(cfg), Key: journalKey(h.keys.root),
+		MaxBytes: int64(cfg.DecisionLogMaxSize), MaxAge: cfg.DecisionLogMaxAge, Log: h.log,
+	})
+	return err
+}
+
+// recorder is what authorize records by; nil without a journal.
+func (h *house) recorder() authorize.Recorder {
+	if h.journal == nil {
+		return nil
+	}
+	return newRecorder(h.journal, func(id string) string { return h.reloader.from(id) })
+}
+
 // openParts builds the parts that answer requests.
 func (h *house) openParts(_ context.Context, _ *config.Config) (err error) {
 	h.pages = pages.New(pages.Options{})
@@ -128,6 +150,7 @@ func (h *house) openParts(_ context.Context, _ *config.Config) (err error) {
 	tickets := ticket.New(h.keys.routeTicket)
 	if h.authorize, err = authorize.New(authorize.Options{
 		Sessions: h.view, Tickets: tickets, Handoff: signer, Pages: h.pages, Log: h.log, Audit: h.out,
+		Recorder: h.recorder(),
 	}); err != nil {
 		return err
 	}

@@ -25,7 +25,8 @@ type generation struct {
 	config   *config.Config
 	programs map[string]*policy.Program
 	minter   *assertion.Minter
-	renew    time.Time // of made certificates; zero is never
+	renew    time.Time         // of made certificates; zero is never
+	from     map[string]string // addresses of routes by id
 }
 
 // A reloader is the only door for a new configuration. Everything is prepared
@@ -74,7 +75,10 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	next.renew = renew
+	next.renew, next.from = renew, make(map[string]string, len(cfg.Routes))
+	for _, r := range cfg.Routes {
+		next.from[r.ID] = r.From.String()
+	}
 	snapshot, err := buildSnapshot(cfg, next.programs, list, h.sockets.Sockets, errorPagesOf(h.pages))
 	if err != nil {
 		return err
@@ -235,6 +239,14 @@ func addressOf(p *string) string {
 		return ""
 	}
 	return *p
+}
+
+// from returns the address of the route called id, "" where there is none.
+func (r *reloader) from(id string) string {
+	if now := r.active.Load(); now != nil {
+		return now.from[id]
+	}
+	return ""
 }
 
 // isSignInHost reports whether a Host header names the sign-in host.

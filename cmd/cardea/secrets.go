@@ -93,3 +93,14 @@ func deriveKeys(root []byte, cfg *config.Config) keys {
 	}
 	return k
 }
+
+// knownKey is sharedKey for tools: it makes none.
+func knownKey(cfg *config.Config) ([]byte, error) {
+	if len(cfg.SharedKey) > 0 {
+		return cfg.SharedKey, nil
+	}
+	if _, err := os.Stat(filepath.Join(cfg.DataDir, secretFile)); err != nil {
+		return nil, fmt.Errorf("no shared secret: the configuration names none, and %s holds none", cfg.DataDir)
+	}
+	return sharedKey(cfg)
+}

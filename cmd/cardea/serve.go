@@ -79,6 +79,9 @@ func (h *house) run(ctx context.Context, cfg *config.Config, from config.Source,
 		return errors.Join(err, g.Wait())
 	}
 	g.Go(func() error { return h.broker.Run(last) })
+	if h.journal != nil {
+		g.Go(func() error { return h.journal.Run(inner) })
+	}
 	// These write to the broker until they end: the view which sessions were in
 	// use, authenticate the tokens of a refresh under way.
 	var writers sync.WaitGroup
@@ -141,6 +144,7 @@ func (h *house) listen(ctx, last context.Context, g *errgroup.Group, cfg *config
 		serveHTTP(ctx, g, h.web(), "unix", h.sockets.HTTP),
 		serveHTTP(ctx, g, h.verify.Handler(), "unix", h.sockets.Verify),
 		h.serveOperators(ctx, g, cfg),
+		h.serveAdmin(ctx, g, cfg),
 	)
 }
 

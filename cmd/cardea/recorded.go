@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/cardea-proxy/cardea/authorize"
+	"github.com/cardea-proxy/cardea/config"
+	"github.com/cardea-proxy/cardea/internal/journal"
+	"github.com/cardea-proxy/cardea/internal/seal"
+	"github.com/cardea-proxy/cardea/internal/ticket"
+	"github.com/cardea-proxy/cardea/policy"
+)
+
+// decisionsDir is where recorded decisions rest.
+func decisionsDir(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "decisions") }
+
+// journalKey is the key of recorded decisions.
+func journalKey(root []byte) [seal.KeySize]byte { return seal.Derive(root, "decisions") }
+
+// A recorder puts decisions into the journal.
+type recorder struct {
+	journal *journal.Journal
+	from    func(routeID string) string // the address of a route, for people
+
+	mu     sync.Mutex
+	people map[*policy.PersonData]*journal.Person
+}
+
+// maxRecordedPeople bounds how many people are known by their address; when
+// there are more, all are made anew.
+const maxRecordedPeople = 32768
+
+func newRecorder(j *journal.Journal, from func(string) string) *recorder {
+	return &recorder{journal: j, from: from, people: make(map[*policy.PersonData]*journal.Person)}
+}
+
+// Record is that of authorize.Recorder.
+func (r *recorder) Record(d *authorize.Recorded) {
+	q := &d.Request
+	e := &journal.Entry{
+		RequestID: d.RequestID, Time: d.Time, Generation: d.Generation,
+		RouteID: d.RouteID, From: r.from(d.RouteID), PolicyDigest: d.Digest,
+		Method: q.Method, Host: q.Host, RawPath: q.RawPath, Path: q.Path, RawQuery: q.RawQuery, QueryHidden: d.HideQuery,
+		Headers: d.Headers, HeaderNames: d.HeaderNames,
+		Outcome: d.Outcome, Allow: d.Decision.Allow, Deny: d.Decision.Deny,
+		AllowReasons: d.Decision.AllowReasons, DenyReasons: d.Decision.DenyReasons,
+	}
+	if q.IP.IsValid() {
+		e.IP = q.IP.String()
+	}
+	if d.CertificateKnown {
+		c := q.ClientCertificate
+		e.Cert = &journal.Certificate{Presented: c.Presented, Valid: c.Valid}
+		if c.Leaf != nil {
+			e.Cert.LeafDER = c.Leaf.Raw
+		}
+	}
+	for _, seen := range d.Records {
+		one := journal.Record{Type: seen.Type, Key: string(seen.Key), Value: seen.Value}
+		if seen.Record != nil {
+			one.Data, _ = json.Marshal(seen.Record.Data()) // it came from JSON
+		}
+		e.Records = append(e.Records, one)
+	}
+	switch {
+	case d.Decision.Err != nil:
+		e.Err = d.Decision.Err.Error()
+	case d.Reason != "":
+		e.Err = d.Reason
+	}
+	if d.Person != nil {
+		e.Person = r.person(d.Person)
+	}
+	r.journal.Add(e)
+}
+
+func (r *recorder) person(data *policy.PersonData) *journal.Person {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.people[data]
+	if p == nil {
+		if len(r.people) >= maxRecordedPeople {
+			clear(r.people)
+		}
+		p = &journal.Person{Data: func() ([]byte, error) { return json.Marshal(data) }}
+		r.people[data] = p
+	}
+	return p
+}
+
+// scenarioOf makes the facts of a recorded decision.
+func scenarioOf(e *journal.Entry) (policy.Scenario, error) {
+	s := policy.Scenario{Now: e.Time, Request: policy.Request{
+		Method: e.Method, Scheme: "https", Host: e.Host, Hostname: ticket.HostName(e.Host),
+		RawPath: e.RawPath, Path: e.Path, RawQuery: e.RawQuery,
+		Header: func(name string) (string, bool) {
+			value, ok := e.Headers[name]
+			return value, ok
+		},
+		Headers: func(yield func(name, value string) bool) {
+			for name, value := range e.Headers {
+				if !yield(name, value) {
+					return
+				}
+			}
+		},
+	}}
+	if e.IP != "" {
+		ip, err := netip.ParseAddr(e.IP)
+		if err != nil {
+			return s, fmt.Errorf("recorded address: %w", err)
+		}
+		s.Request.IP = ip
+	}
+	if c := e.Cert; c != nil {
+		s.Request.ClientCertificate = policy.ClientCertificate{Presented: c.Presented, Valid: c.Valid}
+		if len(c.LeafDER) > 0 {
+			leaf, err := x509.ParseCertificate(c.LeafDER)
+			if err != nil {
+				return s, fmt.Errorf("recorded certificate: %w", err)
+			}
+			s.Request.ClientCertificate.Leaf = leaf
+		}
+	}
+	if e.Person != nil {
+		if e.Person.JSON == nil {
+			return s, fmt.Errorf("recorded person: %s", e.Person.Err)
+		}
+		s.Person = &policy.PersonData{}
+		if err := json.Unmarshal(e.Person.JSON, s.Person); err != nil {
+			return s, fmt.Errorf("recorded person: %w", err)
+		}
+	}
+	s.Records = recordedRecords(e.Records)
+	return s, nil
+}
+
+// recordedRecords are the external records that were looked up.
+type recordedRecords []journal.Record
+
+// Record is that of policy.Records.
+func (r recordedRecords) Record(_ context.Context, typ string, key policy.RecordKey, value string) (*policy.Record, error) {
+	for _, one := range r {
+		if one.Type != typ || one.Key != string(key) || one.Value != value || one.Data == nil {
+			continue
+		}
+		var data map[string]any
+		if err := json.Unmarshal(one.Data, &data); err != nil {
+			return nil, fmt.Errorf("recorded record: %w", err)
+		}
+		return policy.NewRecord(data)
+	}
+	return nil, nil
+}
+
+// unknown says what of a recorded decision a policy reads that was not recorded;
+// "" is nothing.
+func unknown(e *journal.Entry, reads policy.Reads) string {
+	switch {
+	case reads.Volatile:
+		return "hand-written Rego reads more than is recorded"
+	case reads.Query && e.QueryHidden:
+		return "the query was not recorded"
+	case (reads.Certificate || reads.CertificateLeaf) && e.Cert == nil:
+		return "the client certificate was not recorded"
+	}
+	for _, name := range reads.Headers {
+		if !slices.Contains(e.HeaderNames, name) {
+			return "the header " + name + " was not recorded"
+		}
+	}
+	for _, want := range reads.Records {
+		known := slices.ContainsFunc(e.Records, func(r journal.Record) bool {
+			return r.Type == want.Type && (want.Key == "" || r.Key == string(want.Key))
+		})
+		if !known {
+			return "the external record " + want.Type + " was not recorded"
+		}
+	}
+	return ""
+}
