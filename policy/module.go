@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -59,7 +60,9 @@ func ParseRego(file, text string) (*Module, error) {
 
 	m := &Module{file: file, text: text, metadata: metadata, adrift: &drift{}}
 	m.compiler = newWrittenCompiler()
-	m.compiler.Compile(map[string]*ast.Module{file: parsed})
+	if err := m.compile(parsed); err != nil {
+		return nil, err
+	}
 	for _, e := range m.compiler.Errors {
 		found.compilerError(e)
 	}
@@ -72,11 +75,42 @@ func ParseRego(file, text string) (*Module, error) {
 	compiled := m.compiler.Modules[file]
 	m.reads = readsOf(compiled)
 	m.maxSteps = stepsFor(compiled)
+	insertWeights(compiled)
 	bindBounded(compiled)
 	if m.question, err = m.ask(); err != nil {
 		return nil, regoErrors(err)
 	}
 	return m, nil
+}
+
+// maxCompile bounds the compilation of one text. A value that holds another
+// twice has a type that does so too, which some texts make the compiler compare
+// without end.
+const maxCompile = 10 * time.Second
+
+// compile compiles the module, or gives it up.
+func (m *Module) compile(parsed *ast.Module) error {
+	problem := make(chan string, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				problem <- fmt.Sprintf("the compiler panicked: %v", r)
+			}
+		}()
+		m.compiler.Compile(map[string]*ast.Module{m.file: parsed})
+		problem <- ""
+	}()
+	timer := time.NewTimer(maxCompile)
+	defer timer.Stop()
+	said := "the text takes too long to compile"
+	select {
+	case said = <-problem:
+	case <-timer.C:
+	}
+	if said == "" {
+		return nil
+	}
+	return Errors{{Line: 1, Column: 1, Path: regoPath, Problem: said}}
 }
 
 // Metadata returns what the text says about itself.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -20,6 +21,9 @@ const (
 	stepRoom    = 800 // bytes that a step takes at the least: bindings, a set's entry, the stack
 	nodeRoom    = 120 // bytes of a value in a composite one
 	maxSteps    = 50_000
+	// maxCalls is instead of maxSteps for a module with functions. What comes
+	// after a call stands on the stack above it, about 2 KiB for each step.
+	maxCalls = 15_000
 	// maxMade bounds what built-in functions make, in bytes of text; an element
 	// of a list, a set or an object counts as elementSize.
 	maxMade     = 1 << 20
@@ -104,7 +108,11 @@ func stepsFor(m *ast.Module) int64 {
 		return false
 	}
 	ast.WalkTerms(m, weigh)
-	return min(maxSteps, int64(maxStepRoom/(stepRoom+nodeRoom*largest)))
+	most := int64(maxSteps)
+	if slices.ContainsFunc(m.Rules, func(r *ast.Rule) bool { return len(r.Head.Args) > 0 }) {
+		most = maxCalls
+	}
+	return min(most, int64(maxStepRoom/(stepRoom+nodeRoom*largest)))
 }
 
 // measure returns the size of a value written out, as make counts it, and stops

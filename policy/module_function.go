@@ -71,6 +71,7 @@ var boundedFunctions = map[string]bound{
 var writtenFunctions = sync.OnceValue(func() map[string]*topdown.Builtin {
 	functions := map[string]*topdown.Builtin{
 		recordFunction.Name:                    {Decl: recordFunction, Func: getRecord},
+		weighFunction.Name:                     {Decl: weighFunction, Func: weigh},
 		boundedPrefix + ast.InternalPrint.Name: bounded(ast.InternalPrint, printed),
 	}
 	for name, b := range boundedFunctions {
