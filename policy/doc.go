@@ -15,7 +15,11 @@
 //	plan.go         Source -> the terms of allow and of deny
 //	rego.go         terms -> Rego text; literal.go writes the texts in it
 //	compile.go      Rego text -> Program
-//	module.go       hand-written Rego -> Module
+//	module.go       hand-written Rego -> Module; module_parse.go: its text
+//	module_reads.go what it reads; module_input.go: what it is given
+//	module_builtin.go, module_function.go, module_record.go: what it may call
+//	module_bound.go, module_weigh.go: what keeps it small
+//	module_evaluate.go, module_result.go: Module + Facts -> allow and deny
 //	clock.go        the time as Rego reads it; record.go: external records
 //	person.go       who asks, as values that Rego reads, built once
 //	facts.go        what is asked, as values that Rego reads
