@@ -132,7 +132,7 @@ func TestOrdinaryPoliciesStayWithinTheBounds(t *testing.T) {
 	t.Parallel()
 	for name, rego := range map[string]string{
 		"a long list":     `allow if { some x in numbers.range(1, 5000); x == 4999 }`,
-		"a large product": "n := numbers.range(1, 100)\nallow if count({[a, b] | some a in n; some b in n}) == 10000",
+		"a large product": "n := numbers.range(1, 100)\nallow if count([[a, b] | some a in n; some b in n]) == 10000",
 		"functions":       chain(9),
 		"sprintf":         `allow if sprintf("%05.2f %-10s|%v %d%%", [1.5, "a", {"b": [1]}, 7]) == "01.50 a         |{\"b\": [1]} 7%"`,
 		"arithmetic":      `allow if ((12345678901 * 98765432109) % 1000 + round(7.5) - abs(-3)) / 2 > 0`,
