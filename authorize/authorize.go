@@ -45,6 +45,7 @@ type Server struct {
 	lines          *lines
 	fallbackFields []logField
 	recorder       Recorder
+	print          func(file string, line int, text string) // of hand-written Rego
 	externals      *externals
 	shadows        shadowCounts
 
@@ -62,14 +63,16 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Server{
+	s := &Server{
 		sessions: o.Sessions, tickets: o.Tickets, handoff: o.Handoff, pages: o.Pages,
 		log: o.Log, recorder: o.Recorder, now: o.Now,
 		externals: &externals{o.Sessions, newCache[externalKey, externalValue](externalCacheSize)},
 		lines:     newLines(o.Audit), fallbackFields: parseLogFields(nil),
 		opened: newCache[ticketKey, ticket.Ticket](ticketCacheSize),
 		people: newCache[string, *person](personCacheSize),
-	}, nil
+	}
+	s.print = s.printed // once: a method value for each decision would be made anew
+	return s, nil
 }
 
 // Run writes the audit lines until ctx ends, and then what is left of them.

@@ -18,6 +18,8 @@ type clientCert struct {
 	presented bool
 	valid     bool
 	leaf      *x509.Certificate // nil when none was presented or it cannot be read
+	// intermediates are the others that came with it, as they came.
+	intermediates []*x509.Certificate
 }
 
 // A certVerifier judges client certificates under one set of authorities.
@@ -100,7 +102,7 @@ func (v *certVerifier) verify(leafText, chainText string, now time.Time) certVer
 		return verdict
 	}
 	leaf := certs[0]
-	verdict.cert.leaf = leaf
+	verdict.cert.leaf, verdict.cert.intermediates = leaf, certs[1:]
 	if v.roots == nil {
 		verdict.cert.valid, verdict.until = true, now.Add(time.Hour)
 		return verdict

@@ -111,8 +111,10 @@ func (s *Server) decide(ctx context.Context, e *auditEntry, cert clientCert) {
 		e.verdict = verdict{outcome: outcomeFault, reason: reasonSessions, err: id.err}
 		return
 	}
-	facts := policy.Facts{Request: e.request.facts(), Now: e.now, Records: s.externals}
-	facts.Request.ClientCertificate = policy.ClientCertificate{Presented: cert.presented, Valid: cert.valid, Leaf: cert.leaf}
+	facts := policy.Facts{Request: e.request.facts(), Now: e.now, Records: s.externals, Print: s.print}
+	facts.Request.ClientCertificate = policy.ClientCertificate{
+		Presented: cert.presented, Valid: cert.valid, Leaf: cert.leaf, Intermediates: cert.intermediates,
+	}
 	if rt.readsHeaders {
 		facts.Request.Header, facts.Request.Headers = e.request.header, e.request.plainHeaders
 	}
@@ -126,6 +128,11 @@ func (s *Server) decide(ctx context.Context, e *auditEntry, cert clientCert) {
 		e.records, _ = rt.program.RecordsSeen(ctx, facts)
 	}
 	s.lookOn(ctx, e, facts)
+}
+
+// printed is a line that hand-written Rego prints.
+func (s *Server) printed(file string, line int, text string) {
+	s.log.Debug().Str("file", file).Int("line", line).Str("text", text).Msg("policy prints")
 }
 
 // facts are what policies read of the request; its certificate and headers are

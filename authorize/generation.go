@@ -140,7 +140,7 @@ func newRoute(c *config.Config, r *config.Route, p *policy.Program, verifiers ma
 	rt := &route{
 		id: r.ID, name: r.Name, digest: p.Digest(), program: p, provider: config.ProviderID(c, r),
 		hosts: r.DependsOn, certs: certs, details: r.ShowErrorDetails,
-		readsSession: reads.Session, readsHeaders: len(all.Headers) > 0 || all.Volatile,
+		readsSession: reads.Session, readsHeaders: len(all.Headers) > 0 || all.AllHeaders,
 		readsRecords: len(all.Records) > 0,
 		needsCert:    all.Certificate || all.CertificateLeaf || all.Volatile,
 		pathDecides:  reads.Path,
