@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 )
 
 const ordinary = `
@@ -13,16 +15,48 @@ allow:
     - groups: {has: admins}
 `
 
+// benchFacts are those in which every policy of the benchmarks allows.
+func benchFacts(b *testing.B) Facts {
+	d := ada()
+	d.SignedInAt = time.Now().Add(-time.Minute)
+	d.Grants = []Grant{{"ops", time.Now().Add(time.Hour)}}
+	d.Devices = []Device{{"laptop", DeviceEnclave, true}}
+	f := Facts{Request: get(), Person: NewPerson(d)}
+	f.Request.RawQuery = "tab=open&page=2"
+	f.Request.Header = headers(map[string]string{"X-Env": "prod"})
+	f.Records = recordsTable{
+		"laptop|user.id|u-1": newRecord(b, laptopData()), "site|request.ip|192.0.2.7": newRecord(b, map[string]any{"name": "office"}),
+	}
+	return f
+}
+
+// onceThere are records that are there under every key.
+type onceThere struct{ record *Record }
+
+func (o onceThere) Record(context.Context, string, RecordKey, string) (*Record, error) {
+	return o.record, nil
+}
+
+const (
+	timedRule    = "allow: {and: [{domain: example.com}, {time_of_day: {timezone: Europe/Berlin, after: 00:00}}, {day_of_week: '*'}, {signed_in_within: 8h}]}"
+	recordRule = "allow: {and: [{domain: example.com}, {record: {type: laptop, field: score, '>=': 50, key: user.id}}]}"
+	askedRule    = "allow: {and: [{domain: example.com}, {http_header/x-env: prod}, {http_query/tab: open}]}"
+)
+
 func BenchmarkEvaluate(b *testing.B) {
 	for _, bc := range []struct{ name, text string }{
 		{"email, domain, group", ordinary},
 		{"one e-mail address", "allow: {or: [{email: ada@example.com}]}"},
 		{"with path, method, address", "allow: {and: [{domain: example.com}, {http_method: GET}, {http_path: {starts_with: /reports}}, {source_ip: 192.0.2.0/24}]}"},
 		{"with a deny and a claim", "[{allow: {or: [{claim/realm_access/roles: writer}]}}, {deny: {or: [{claim/department: sales}]}}]"},
+		{"with the time", timedRule},
+		{"with a record", recordRule},
+		{"with a header and a parameter", askedRule},
+		{"with a device and a grant", "allow: {and: [{device: {approved: true}}, {grant: ops}]}"},
 	} {
 		b.Run(bc.name, func(b *testing.B) {
 			p := program(b, bc.text)
-			f := Facts{Request: get(), Person: NewPerson(ada())}
+			f := benchFacts(b)
 			b.ReportAllocs()
 			for b.Loop() {
 				if d := p.Evaluate(b.Context(), f); d.Outcome != Allow {
@@ -38,10 +72,16 @@ func BenchmarkRemembered(b *testing.B) {
 		{"session", ordinary},
 		{"session, path, address", "allow: {and: [{domain: example.com}, {http_path: {starts_with: /reports}}, {source_ip: 192.0.2.0/24}]}"},
 		{"headers", "allow: {or: [{cors_preflight: true}, {domain: example.com}]}"},
+		{"time", timedRule},
+		{"record", recordRule},
+		{"record by any key", "allow: {or: [{record: {type: laptop, field: score, '>=': 50}}]}"},
+		{"record by address", "allow: {or: [{record: {type: site, field: score, '>=': 50, key: request.ip}}]}"},
+		{"header and parameter", askedRule},
 	} {
 		b.Run(bc.name, func(b *testing.B) {
 			p := program(b, bc.text)
-			f := Facts{Request: get(), Person: NewPerson(ada())}
+			f := benchFacts(b)
+			f.Records = onceThere{newRecord(b, laptopData())}
 			b.ReportAllocs()
 			for b.Loop() {
 				if d := p.Decide(b.Context(), f); d.Outcome != Allow {

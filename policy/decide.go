@@ -24,19 +24,20 @@ var errPanic = errors.New("evaluator panicked")
 // our own; that ctx is cancelled is seen at the latest when that limit is
 // over.
 func (p *Program) Decide(ctx context.Context, f Facts) Decision {
-	records, err := p.ready(ctx, &f)
+	// On the stack, records and key: a request that is remembered costs no
+	// allocation.
+	var found [4]*Record
+	records, err := p.ready(ctx, &f, found[:0])
 	if err != nil {
 		return Decision{Err: err}
 	}
 	if p.memory == nil {
-		return p.fresh(ctx, f, records)
+		return p.fresh(ctx, f, slices.Clone(records))
 	}
-	// On the stack: the key of a request that is remembered costs no
-	// allocation.
 	var space [maxKey]byte
 	key := f.key(space[:0], &p.reads, records)
 	if len(key) > maxKey {
-		return p.fresh(ctx, f, records)
+		return p.fresh(ctx, f, slices.Clone(records))
 	}
 	person := f.Person
 	if !p.reads.Session {
@@ -45,7 +46,7 @@ func (p *Program) Decide(ctx context.Context, f Facts) Decision {
 	if d, ok := p.memory.get(person, key); ok && (!p.reads.Clock || d.holds(f.Now)) {
 		return *d
 	}
-	d := p.fresh(ctx, f, records)
+	d := p.fresh(ctx, f, slices.Clone(records))
 	if d.Reusable {
 		p.memory.put(person, string(key), &d)
 	}
@@ -62,7 +63,7 @@ func (p *Program) fresh(ctx context.Context, f Facts, records []*Record) Decisio
 // is for a Person made for one question alone, under whom nobody would look a
 // decision up again.
 func (p *Program) Evaluate(ctx context.Context, f Facts) Decision {
-	records, err := p.ready(ctx, &f)
+	records, err := p.ready(ctx, &f, nil)
 	if err != nil {
 		return Decision{Err: err}
 	}
@@ -70,12 +71,12 @@ func (p *Program) Evaluate(ctx context.Context, f Facts) Decision {
 }
 
 // ready settles what changes by itself, the time and external records, so that
-// the whole decision is about one moment.
-func (p *Program) ready(ctx context.Context, f *Facts) ([]*Record, error) {
+// the whole decision is about one moment. The records are appended to found.
+func (p *Program) ready(ctx context.Context, f *Facts, found []*Record) ([]*Record, error) {
 	if p.reads.Clock {
 		f.Now = f.now().Round(0) // the clock on the wall alone, as Rego reads it
 	}
-	records, err := f.lookUp(ctx, &p.reads)
+	records, err := f.lookUp(ctx, &p.reads, found)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate policy: %w", err)
 	}

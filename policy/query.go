@@ -73,30 +73,39 @@ func decodeQuery(s string) (string, bool) {
 }
 
 // queryTerm is what is read of the query as Rego reads it: by name, the values
-// that the parameter may have; doubtful, whether it may have others or be
-// there where it seems not to be; and only, its value where that is beyond
-// doubt.
+// that the parameter has, doubtful, and only, its value where it is certain.
 func queryTerm(raw string, names []string) *ast.Term {
 	q := parseQuery(raw)
 	items := make([][2]*ast.Term, len(names))
 	for i, name := range names {
-		items[i] = ast.Item(ast.StringTerm(name), q.term(name))
+		items[i] = ast.Item(ast.StringTerm(name), q.of(name).term())
 	}
 	return ast.ObjectTerm(items...)
 }
 
-func (q query) term(name string) *ast.Term {
-	var values []string
-	doubtful := q.any
+// A reading is what is known of one parameter.
+type reading struct {
+	values   []string
+	doubtful bool // it may have other values, or be there where it seems not to be
+	certain  bool // it is there, once, with this value
+}
+
+func (q query) of(name string) reading {
+	r := reading{doubtful: q.any}
 	for _, p := range q.pairs {
 		if p.name == name {
-			values = append(values, p.value)
-			doubtful = doubtful || p.doubtful
+			r.values = append(r.values, p.value)
+			r.doubtful = r.doubtful || p.doubtful
 		}
 	}
-	items := [][2]*ast.Term{ast.Item(keyValues, textsTerm(values)), ast.Item(keyDoubtful, ast.BooleanTerm(doubtful))}
-	if len(values) == 1 && !doubtful && !q.several {
-		items = append(items, ast.Item(keyOnly, ast.StringTerm(values[0])))
+	r.certain = len(r.values) == 1 && !r.doubtful && !q.several
+	return r
+}
+
+func (r reading) term() *ast.Term {
+	items := [][2]*ast.Term{ast.Item(keyValues, textsTerm(r.values)), ast.Item(keyDoubtful, ast.BooleanTerm(r.doubtful))}
+	if r.certain {
+		items = append(items, ast.Item(keyOnly, ast.StringTerm(r.values[0])))
 	}
 	return ast.ObjectTerm(items...)
 }

@@ -79,21 +79,15 @@ func (p *Program) RecordsSeen(ctx context.Context, f Facts) ([]RecordSeen, error
 	return out, nil
 }
 
-// lookUp finds the records that r reads, in the order of r.Records; nil stands
-// for one that is absent.
-func (f *Facts) lookUp(ctx context.Context, r *Reads) ([]*Record, error) {
-	if len(r.Records) == 0 {
-		return nil, nil
-	}
-	out := make([]*Record, len(r.Records))
-	if f.Records == nil {
-		return out, nil
-	}
-	for i, want := range r.Records {
-		var err error
-		if out[i], err = f.find(ctx, want, nil); err != nil {
+// lookUp appends to out the records that r reads, in the order of r.Records;
+// nil stands for one that is absent.
+func (f *Facts) lookUp(ctx context.Context, r *Reads, out []*Record) ([]*Record, error) {
+	for _, want := range r.Records {
+		found, err := f.find(ctx, want, nil)
+		if err != nil {
 			return nil, err
 		}
+		out = append(out, found)
 	}
 	return out, nil
 }
