@@ -307,7 +307,7 @@ func (e *explainer) value(ctx context.Context, f *Facts) (v *valuation, err erro
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("explain policy: %w", err)
 	}
-	records, err := f.lookUp(ctx, &e.reads)
+	records, err := f.lookUp(ctx, &e.reads, nil)
 	if err != nil {
 		return nil, fmt.Errorf("explain policy: %w", err)
 	}
