@@ -37,12 +37,17 @@ func TestTheOldestGoesWhenThereIsTooMuch(t *testing.T) {
 	const n = 300 // three times what there is room for
 	for i := range n {
 		j.Add(bulky(i))
-		if i%4 == 3 {
-			j.flush()
+		if i%4 != 3 {
+			continue
 		}
+		j.flush()
 		var size int64
 		for _, path := range files(t, o.Dir) {
-			size += int64(len(load(t, path)))
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			size += info.Size()
 		}
 		if s := j.Stats(); size > o.MaxBytes || s.Bytes != size {
 			t.Fatalf("%d bytes are on disk, %d by Stats, want at most %d", size, s.Bytes, o.MaxBytes)
