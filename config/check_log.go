@@ -23,8 +23,8 @@ var authorizeLogFields = []string{
 
 // checkDecisionLog demands room for a record that tells something.
 func (l *loading) checkDecisionLog() {
-	if l.c.DecisionLogMaxSize < 1<<20 && !l.bad["decision_log_max_size"] {
-		l.refuse("decision_log_max_size", "", "at least 1MiB")
+	if l.c.DecisionLogMaxSize < 8<<20 && !l.bad["decision_log_max_size"] {
+		l.refuse("decision_log_max_size", "", "at least 8MiB")
 	}
 }
 

@@ -340,7 +340,7 @@ func TestDecisionLog(t *testing.T) {
 	if c := mustLoad(t, ""); c.DecisionLogMaxAge.Hours() != 24 || c.DecisionLogMaxSize != 64<<20 {
 		t.Errorf("defaults %v, %v", c.DecisionLogMaxAge, c.DecisionLogMaxSize)
 	}
-	if c := mustLoad(t, "decision_log_max_age: 0s\ndecision_log_max_size: 1MiB\n"); c.DecisionLogMaxAge != 0 || c.DecisionLogMaxSize != 1<<20 {
+	if c := mustLoad(t, "decision_log_max_age: 0s\ndecision_log_max_size: 8MiB\n"); c.DecisionLogMaxAge != 0 || c.DecisionLogMaxSize != 8<<20 {
 		t.Errorf("off is %v, %v", c.DecisionLogMaxAge, c.DecisionLogMaxSize)
 	}
 }

@@ -123,7 +123,7 @@ type Settings struct {
 
 	// Recorded decisions, for "cardea policy replay".
 	DecisionLogMaxAge  time.Duration `yaml:"decision_log_max_age"`  // ours; default 24h, 0 records nothing
-	DecisionLogMaxSize Size          `yaml:"decision_log_max_size"` // ours; default 64MiB, at least 1MiB
+	DecisionLogMaxSize Size          `yaml:"decision_log_max_size"` // ours; default 64MiB, at least 8MiB
 
 	// Metrics, logs, Envoy.
 	MetricsAddress               string   `yaml:"metrics_address"` // host:port, "" is off

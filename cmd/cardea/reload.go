@@ -225,6 +225,8 @@ func needRestart(old, now *config.Config) []string {
 		"metrics_address":                      old.MetricsAddress == now.MetricsAddress,
 		"debug_address":                        addressOf(old.DebugAddress) == addressOf(now.DebugAddress),
 		"log_level":                            old.LogLevel == now.LogLevel,
+		"decision_log_max_age":                 old.DecisionLogMaxAge == now.DecisionLogMaxAge,
+		"decision_log_max_size":                old.DecisionLogMaxSize == now.DecisionLogMaxSize,
 	} {
 		if !same {
 			keys = append(keys, key)
