@@ -38,9 +38,9 @@ func (o onceThere) Record(context.Context, string, RecordKey, string) (*Record, 
 }
 
 const (
-	timedRule    = "allow: {and: [{domain: example.com}, {time_of_day: {timezone: Europe/Berlin, after: 00:00}}, {day_of_week: '*'}, {signed_in_within: 8h}]}"
+	timedRule  = "allow: {and: [{domain: example.com}, {time_of_day: {timezone: Europe/Berlin, after: 00:00}}, {day_of_week: '*'}, {signed_in_within: 8h}]}"
 	recordRule = "allow: {and: [{domain: example.com}, {record: {type: laptop, field: score, '>=': 50, key: user.id}}]}"
-	askedRule    = "allow: {and: [{domain: example.com}, {http_header/x-env: prod}, {http_query/tab: open}]}"
+	askedRule  = "allow: {and: [{domain: example.com}, {http_header/x-env: prod}, {http_query/tab: open}]}"
 )
 
 func BenchmarkEvaluate(b *testing.B) {

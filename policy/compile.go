@@ -176,6 +176,10 @@ func (p *Program) Digest() string { return p.digest }
 // Rego returns the module that is evaluated, with its literals in place.
 func (p *Program) Rego() string { return p.rego }
 
+// Modules returns the hand-written Rego that decides beside it. The result must
+// not be changed.
+func (p *Program) Modules() []*Module { return p.modules }
+
 // Reads returns which facts decisions read. The result must not be changed.
 func (p *Program) Reads() Reads { return p.reads }
 

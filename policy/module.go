@@ -119,6 +119,9 @@ func (m *Module) Metadata() Metadata { return m.metadata }
 // File returns the name that the module was given.
 func (m *Module) File() string { return m.file }
 
+// Text returns the text as it was written.
+func (m *Module) Text() string { return m.text }
+
 // Reads returns which facts the module reads. The result must not be changed.
 func (m *Module) Reads() Reads { return m.reads }
 

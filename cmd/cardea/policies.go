@@ -216,6 +216,11 @@ func regoCommand(env *viper.Viper, t terminal) *cobra.Command {
 				if _, err := fmt.Fprintf(t.out, "# route %s (line %d)\n%s\n", r.From, r.Line, programs[r.ID].Rego()); err != nil {
 					return err
 				}
+				for _, m := range programs[r.ID].Modules() {
+					if _, err := fmt.Fprintf(t.out, "# beside it: %s\n%s\n", m.File(), m.Text()); err != nil {
+						return err
+					}
+				}
 			}
 			return nil
 		},
@@ -228,14 +233,23 @@ var errUntidy = errors.New("files are not in their form")
 func fmtCommand(t terminal) *cobra.Command {
 	var check bool
 	cmd := &cobra.Command{
-		Use:   "fmt [--check] FILE…",
+		Use:   "fmt [--check] PATH…",
 		Short: "Bring policy files into one form, comments kept",
-		Long:  "Rewrites files of policies (YAML, Rego) in one form. With --check it changes nothing,\nlists what it would change, and exits 1. The name - is standard input to output.",
-		Args:  cobra.MinimumNArgs(1),
+		Long: "Rewrites files of policies (YAML, Rego) in one form, and those of folders; files of\n" +
+			"tests are left alone. With --check it changes nothing, lists what it would change,\n" +
+			"and exits 1. The name - is standard input to output.",
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			var untidy bool
 			var faults []error
-			for _, path := range paths {
+			files, err := policyFiles(paths)
+			if err != nil {
+				return fmt.Errorf("fmt: %w", err)
+			}
+			for _, path := range files {
+				if fixture.IsFixture(path) {
+					continue
+				}
 				changed, err := tidyFile(cmd, path, check, t)
 				if err != nil {
 					faults = append(faults, err)

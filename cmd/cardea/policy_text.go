@@ -170,6 +170,10 @@ func remarksOf(file string, p *policy.Policy) []remark {
 func policyFiles(paths []string) ([]string, error) {
 	var out []string
 	for _, path := range paths {
+		if path == "-" {
+			out = append(out, path)
+			continue
+		}
 		entries, err := os.ReadDir(path)
 		if err != nil {
 			if info, statErr := os.Stat(path); statErr != nil || info.IsDir() {
