@@ -23,9 +23,10 @@ var ordinary = map[string]string{
 
 // benchmarkCheck measures one decision, with the message taken apart and the
 // answer put together as gRPC does.
-func benchmarkCheck(b *testing.B, change func(*config.Config), cookie bool) {
+func benchmarkCheck(b *testing.B, change func(*config.Config), cookie bool, recorder Recorder) {
 	broker := startBroker(b)
 	h := newHouseOn(b, broker, map[string]string{"app": ruleAlice}, change)
+	h.recorder = recorder
 	h.lines.out = io.Discard
 	go h.lines.run(b.Context())
 	q := question{route: "app", path: "/a/b?c=d", headers: ordinary}
@@ -48,14 +49,23 @@ func benchmarkCheck(b *testing.B, change func(*config.Config), cookie bool) {
 		if _, err := Codec().Marshal(out); err != nil {
 			b.Fatal(err)
 		}
-		if (out.(*response).message.GetOkResponse() != nil) != cookie {
+		// Only what lets through has its bytes at hand.
+		if r := out.(*response); (r.wire != nil || r.message.GetOkResponse() != nil) != cookie {
 			b.Fatal("the wrong answer")
 		}
 	}
 }
 
-func BenchmarkCheckAllow(b *testing.B)  { benchmarkCheck(b, nil, true) }
-func BenchmarkCheckSignIn(b *testing.B) { benchmarkCheck(b, nil, false) }
+func BenchmarkCheckAllow(b *testing.B) { benchmarkCheck(b, nil, true, nil) }
+
+// BenchmarkCheckRecorded hands every decision to a recorder that forgets it.
+func BenchmarkCheckRecorded(b *testing.B) { benchmarkCheck(b, nil, true, forgetful{}) }
+
+type forgetful struct{}
+
+func (forgetful) Record(*Recorded) {}
+
+func BenchmarkCheckSignIn(b *testing.B) { benchmarkCheck(b, nil, false, nil) }
 
 // BenchmarkWireAlone is what an always-yes server does to the same message.
 func BenchmarkWireAlone(b *testing.B) {

@@ -75,7 +75,7 @@ func startBroker(t testing.TB) *broker {
 func newHouseOn(t testing.TB, b *broker, rules map[string]string, change func(*config.Config)) *house {
 	t.Helper()
 	h := newHouse(t, rules, change)
-	h.clock.advance(time.Until(h.clock.now()))
+	h.clock.advance(time.Since(h.clock.now()))
 	var err error
 	h.Server, err = New(Options{
 		Sessions: b.view, Tickets: ticket.New([32]byte{1}), Handoff: handoff.New([32]byte{2}, [32]byte{3}, nil),

@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -120,4 +121,41 @@ func BenchmarkNewPerson(b *testing.B) {
 	for b.Loop() {
 		NewPerson(d)
 	}
+}
+
+// BenchmarkTenThousandRoutes compiles as many routes as a large installation
+// has, in four shapes, with a named policy shared by all, and says what they
+// hold in memory.
+func BenchmarkTenThousandRoutes(b *testing.B) {
+	const routes = 10_000
+	staff := &Policy{Name: "staff", Documents: []*Document{document(b, "allow: {and: [{domain: corp.example}, {time_of_day: {timezone: Europe/Berlin, after: 06:00, before: 22:00}}]}")}}
+	sources := make([]Source, routes)
+	for i := range sources {
+		text := []string{
+			"allow: {or: [{email: user%d@example.com}, {domain: example.org}]}",
+			"{allow: {or: [{groups: g%d}]}, deny: {or: [{http_path: {starts_with: /admin/}}]}}",
+			"allow: {and: [{claim/team: t%d}, {http_method: {in: [GET, HEAD]}}]}",
+			"allow: {or: [{source_ip: 10.0.0.0/8}, {user: u%d}]}",
+		}[i%4]
+		sources[i] = Source{Documents: []*Document{document(b, fmt.Sprintf(text, i))}, Policies: []*Policy{staff}}
+	}
+	var before, after runtime.MemStats
+	programs := make([]*Program, routes)
+	for b.Loop() {
+		clear(programs)
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		var c Compiler
+		for i, s := range sources {
+			p, err := c.Compile(b.Context(), s)
+			if err != nil {
+				b.Fatal(err)
+			}
+			programs[i] = p
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+	}
+	b.ReportMetric(float64(int64(after.HeapAlloc)-int64(before.HeapAlloc))/(1<<20), "MiB-held")
+	runtime.KeepAlive(programs)
 }
