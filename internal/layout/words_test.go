@@ -168,8 +168,14 @@ func TestTheWordsNameWhatThereIs(t *testing.T) {
 		there = append(there, m[1])
 	}
 	program := read(t, "cmd/cardea/command.go") + read(t, "cmd/cardea/trust.go") + read(t, "cmd/cardea/user.go") + read(t, "cmd/cardea/operators.go")
+	tools := read(t, "cmd/cardea/policies.go")
+	for _, file := range []string{"explain", "explain_recorded", "replay", "policy_text"} {
+		tools += read(t, "cmd/cardea/"+file+".go")
+	}
+	program += tools
 	task := regexp.MustCompile("(?m)(?:`|^)make ([a-z0-9-]+)")
 	command := regexp.MustCompile("`(?:bin/)?cardea ([a-z]+)")
+	tool := regexp.MustCompile("(?m)(?:`|^)(?:bin/)?cardea policy ([a-z]+)")
 	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)|src="([^":]+)"`)
 	for _, file := range documents(t) {
 		text := read(t, file)
@@ -181,6 +187,11 @@ func TestTheWordsNameWhatThereIs(t *testing.T) {
 		for _, m := range command.FindAllStringSubmatch(text, -1) {
 			if !strings.Contains(program, `"`+m[1]+`"`) {
 				t.Errorf("%s: the program has no command %q", file, m[1])
+			}
+		}
+		for _, m := range tool.FindAllStringSubmatch(text, -1) {
+			if !regexp.MustCompile(`Use:\s+"`+m[1]+`\b`).MatchString(tools) {
+				t.Errorf("%s: the program has no command \"policy %s\"", file, m[1])
 			}
 		}
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
