@@ -190,7 +190,7 @@ func TestTheWordsNameWhatThereIs(t *testing.T) {
 			}
 		}
 		for _, m := range tool.FindAllStringSubmatch(text, -1) {
-			if !regexp.MustCompile(`Use:\s+"`+m[1]+`\b`).MatchString(tools) {
+			if !regexp.MustCompile(`Use:\s+"` + m[1] + `\b`).MatchString(tools) {
 				t.Errorf("%s: the program has no command \"policy %s\"", file, m[1])
 			}
 		}
