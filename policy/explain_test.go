@@ -2,17 +2,20 @@ package policy
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
-	"math/rand/v2"
-	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+var update = flag.Bool("update", false, "rewrite the golden explanations; review the diff")
 
 // explained explains a request that is right to ask about.
 func explained(t testing.TB, p *Program, s Scenario) *Explanation {
@@ -44,21 +47,277 @@ func by(d PersonData) Scenario { return Scenario{Request: get(), Person: &d, Now
 
 func stranger() Scenario { return Scenario{Request: get(), Now: someTime} }
 
-func TestDemo(t *testing.T) {
-	ops := &Policy{Name: "ops", File: "policies/ops.yaml", Line: 1, Enforced: true, Documents: []*Document{document(t, "\n\n- allow:\n    and:\n    - groups: {has: ops}\n    - source_ip: 10.0.0.0/8\n    or:\n    - email: root@example.com\n  deny:\n    or:\n    - http_path: {starts_with: /secret}\n")}}
-	p := compiled(t, Source{Shorthand: Shorthand{Users: []string{"eve@example.com"}}, Policies: []*Policy{ops, {Name: "shadowy", Shadow: true, Documents: []*Document{document(t, "{allow: {or: [{groups: engineers}]}}")}}}})
-	fmt.Println(explainedText(t, explained(t, p, by(ada()))))
-	fmt.Println(explainedText(t, explained(t, p, stranger())))
-	s := by(ada())
-	s.Request.Path = "/secret/x"
-	x := explained(t, p, s)
-	fmt.Println(explainedText(t, x))
-	b, _ := json.MarshalIndent(x.Allow, "", " ")
-	_ = b
+// everyKind is a route with every kind of rule.
+func everyKind(t *testing.T) *Program {
+	t.Helper()
+	written, err := ParseRego("policies/hand.rego", "deny := [true, {\"too-late\"}, {\"x\": 1}] if input.http.method == \"DELETE\"")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ops := &Policy{Name: "ops", File: "policies/ops.yaml", Line: 1, Documents: []*Document{document(t, `
+- allow:
+    and:
+    - groups: {has: ops}
+    - source_ip: 10.0.0.0/8
+    or:
+    - email: root@example.com
+`)}}
+	guard := &Policy{Name: "guard", File: "policies/guard.yaml", Line: 1, Enforced: true,
+		Documents: []*Document{document(t, "deny: {or: [{http_path: {starts_with: /secret}}]}")}}
+	return compiled(t, Source{
+		Shorthand: Shorthand{Users: []string{"eve@example.com"}},
+		Documents: []*Document{document(t, "allow: {nor: [{claim/department: research}, {http_method: GET}]}")},
+		Policies: []*Policy{guard, ops, {Name: "hand", Rego: []*Module{written}},
+			{Name: "trial", Shadow: true, Documents: []*Document{document(t, "allow: {or: [{groups: engineers}]}")}}},
+		DenyInvalidClientCertificate: true,
+	})
 }
 
-var _ = context.Background
-var _ = rand.New
-var _ = netip.Addr{}
-var _ = strings.Cut
-var _ = cmp.Diff
+// The pictures that people see, whole: testdata/explain holds them as text and
+// as JSON.
+func TestExplanationsReadWell(t *testing.T) {
+	t.Parallel()
+	p := everyKind(t)
+	valid := func(s Scenario) Scenario {
+		s.Request.ClientCertificate = ClientCertificate{Presented: true, Valid: true}
+		return s
+	}
+	secret := valid(by(ada()))
+	secret.Request.Path = "/secret/x"
+	deleted := valid(by(ada()))
+	deleted.Request.Method = "DELETE"
+	eve := ada()
+	eve.Email = "eve@example.com"
+	for name, s := range map[string]Scenario{
+		"nothing-allows": valid(by(ada())), "sign-in": valid(stranger()), "allowed": valid(by(eve)),
+		"denied": secret, "denied-by-rego": deleted, "no-certificate": by(eve),
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := explained(t, p, s)
+			tree, err := json.MarshalIndent(x, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for ending, got := range map[string]string{".txt": explainedText(t, x), ".json": string(tree) + "\n"} {
+				file := filepath.Join("testdata", "explain", name+ending)
+				if *update {
+					if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(string(want), got); diff != "" {
+					t.Errorf("%s (-want +got); -update rewrites it:\n%s", file, diff)
+				}
+			}
+		})
+	}
+}
+
+// For each criterion: a scenario that only it keeps out, and what is to be done.
+func TestTheSmallestChangeOfEachCriterion(t *testing.T) {
+	t.Parallel()
+	soon := by(ada())
+	soon.Now = time.Date(2026, 3, 2, 23, 30, 0, 0, time.UTC)
+	tired := ada()
+	tired.SignedInAt = someTime.Add(-9 * time.Hour)
+	for _, tc := range []struct {
+		ppl  string
+		s    Scenario
+		want string // begins one of the needs
+	}{
+		{"authenticated_user: true", stranger(), "signed in"},
+		{"user: u-9", by(ada()), `user id "u-9"`},
+		{"email: bob@example.com", by(ada()), `e-mail address "bob@example.com"`},
+		{"domain: other.example", by(ada()), "e-mail address in the domain"},
+		{"groups: ops", by(ada()), `member of group "ops"`},
+		{"groups: {exclude: engineers}", by(ada()), `not a member of group "engineers"`},
+		{"claim/team: blue", by(ada()), "claim team"},
+		{"source_ip: 10.0.0.0/8", by(ada()), "from 10."},
+		{"http_method: POST", by(ada()), `method "POST"`},
+		{"http_path: {starts_with: /x}", by(ada()), `path "/x`},
+		{"http_header/X-Env: prod", by(ada()), "header X-Env"},
+		{"http_query/a: b", by(ada()), "parameter a"},
+		{"signed_in_within: 8h", by(tired), "signed in again"},
+		{"grant: db", by(ada()), `granted "db"`},
+		{"device: {type: enclave_only}", by(ada()), "device"},
+		{"device: {approved: true}", by(ada()), "device"},
+		{"date: {after: 2026-03-03}", by(ada()), "at 00:00"},
+		{"day_of_week: tue", by(ada()), "at 00:00"},
+		{"time_of_day: {timezone: Europe/Berlin, after: 06:00, before: 22:00}", soon, "at 06:00"},
+		{"record: {type: hr, key: user.id, field: team, is: blue}", by(ada()), "record hr"},
+		{"cors_preflight: true", by(ada()), ""},
+		{"client_certificate: {san_dns: a.example}", by(ada()), ""},
+	} {
+		t.Run(tc.ppl, func(t *testing.T) {
+			t.Parallel()
+			p := program(t, "allow: {and: [{accept: true}, {"+tc.ppl+"}]}")
+			x := explained(t, p, tc.s)
+			if x.Outcome == Allow.String() {
+				t.Fatalf("it is allowed:\n%s", explainedText(t, x))
+			}
+			if x.Change == nil {
+				if tc.want == "" {
+					return // there may be none
+				}
+				t.Fatalf("no change is offered: %s", x.NoChange)
+			}
+			if tc.want != "" && (len(x.Change.Needs) != 1 || !strings.Contains(x.Change.Needs[0], tc.want)) {
+				t.Errorf("needs %q, want one with %q", x.Change.Needs, tc.want)
+			}
+		})
+	}
+}
+
+func TestNoChangeIsSaidToBeNone(t *testing.T) {
+	t.Parallel()
+	broken, err := ParseRego("x.rego", "allow := [input.http.method]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := ParseRego("x.rego", "allow if input.http.method == \"PUT\"")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range map[string]*Program{
+		"a deny of everybody":  program(t, "{allow: {or: [{accept: true}]}, deny: {or: [{accept: true}]}}"),
+		"reject":               program(t, "allow: {or: [{reject: true}]}"),
+		"no rule":              program(t, "[]"),
+		"hand-written Rego":    compiled(t, Source{Policies: []*Policy{{Name: "w", Rego: []*Module{written}}}}),
+		"a module that breaks": compiled(t, Source{Policies: []*Policy{{Name: "b", Rego: []*Module{broken}}}}),
+	} {
+		x := explained(t, p, by(ada()))
+		if x.Change != nil || x.Outcome != "deny" || x.NoChange == "" && x.Err == "" {
+			t.Errorf("%s: %s, change %+v, none because %q, error %q", name, x.Outcome, x.Change, x.NoChange, x.Err)
+		}
+	}
+}
+
+func TestHostileTextIsShownAndDoesNothing(t *testing.T) {
+	t.Parallel()
+	for _, text := range hostile {
+		d := ada()
+		d.Email, d.Groups, d.Claims = text+"@x", []string{text}, map[string]any{"k": text}
+		s := by(d)
+		s.Request.Path = "/" + text
+		p := program(t, "allow: {or: [{email: a}, {groups: b}, {claim/k: c}, {http_path: /d}]}")
+		x := explained(t, p, s)
+		shown := explainedText(t, x)
+		tree, err := json.Marshal(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Explanation
+		if err := json.Unmarshal(tree, &back); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range shown + back.Allow.Children[0].Children[0].Text {
+			if r != '\n' && r < ' ' || r == 0x7f || r == '\u202e' || r == '\u2028' || r == '\ufeff' {
+				t.Errorf("%q comes out with %U:\n%s", text, r, shown)
+			}
+		}
+		if n := strings.Count(shown, "\n"); n > 60 {
+			t.Errorf("%q makes %d lines", text, n)
+		}
+	}
+}
+
+func TestALongPolicyIsExplainedInBounds(t *testing.T) {
+	t.Parallel()
+	var rules []string
+	for i := range 500 {
+		rules = append(rules, fmt.Sprintf("{allow: {and: [{email: u%d@x.example}, {groups: g%d}, {claim/c%d: v}], nor: [{http_path: /p%d}, {user: x%d}]}}", i, i, i, i, i))
+	}
+	p := program(t, "["+strings.Join(rules, ", ")+"]")
+	x := explained(t, p, by(ada()))
+	if x.Outcome != "allow" && x.Change == nil && x.NoChange == "" {
+		t.Errorf("%s, and nothing is said of what would allow", x.Outcome)
+	}
+}
+
+func TestCoverageNamesWhatNoTestHasTouched(t *testing.T) {
+	t.Parallel()
+	p := compiled(t, Source{Policies: []*Policy{{Name: "ops", File: "ops.yaml", Line: 1, Documents: []*Document{
+		document(t, "allow:\n  or:\n  - groups: ops\n  - email: root@x.example\ndeny:\n  or:\n  - http_method: PUT\n")}}}})
+	c := NewCoverage()
+	report := func() (lines []string) {
+		for _, u := range c.Report() {
+			lines = append(lines, u.String())
+		}
+		return lines
+	}
+	c.Add(explained(t, p, by(ada())))
+	if got := report(); !slices.ContainsFunc(got, func(s string) bool {
+		return strings.HasPrefix(s, "ops.yaml:3: ") && strings.HasSuffix(s, "never true")
+	}) {
+		t.Errorf("after one test: %q", got)
+	}
+	ops := ada()
+	ops.Groups = []string{"ops"}
+	c.Add(explained(t, p, by(ops)))
+	put := by(ops)
+	put.Request.Method = "PUT"
+	c.Add(explained(t, p, put))
+	got := report()
+	if len(got) == 0 || slices.ContainsFunc(got, func(s string) bool { return !strings.Contains(s, "email") }) {
+		t.Errorf("only the address is untouched, and the report is %q", got)
+	}
+	if seen, all := c.Seen(); seen >= all || seen == 0 {
+		t.Errorf("%d of %d seen", seen, all)
+	}
+	root := ada()
+	root.Email = "root@x.example"
+	c.Add(explained(t, p, by(root)))
+	if got := report(); len(got) != 0 {
+		t.Errorf("everything is touched, and the report is %q", got)
+	}
+}
+
+func TestFailingAreThePoliciesThatKeepOut(t *testing.T) {
+	t.Parallel()
+	says := func(name, ppl string) *Policy {
+		return &Policy{Name: name, Explanation: "because of " + name, Documents: []*Document{document(t, ppl)}}
+	}
+	silent := &Policy{Name: "silent", Documents: []*Document{document(t, "allow: {or: [{groups: x}]}")}}
+	shadow := says("shadow", "deny: {or: [{accept: true}]}")
+	shadow.Shadow = true
+	p := compiled(t, Source{Policies: []*Policy{
+		says("ops", "allow: {or: [{groups: ops}]}"), says("writes", "deny: {or: [{http_method: PUT}]}"), silent, shadow,
+	}})
+	names := func(f Facts) (out []string) {
+		for _, one := range p.Failing(t.Context(), f) {
+			out = append(out, one.Name)
+		}
+		return out
+	}
+	f := signedIn(ada())
+	if diff := cmp.Diff([]string{"ops"}, names(f)); diff != "" {
+		t.Errorf("where nothing allows (-want +got):\n%s", diff)
+	}
+	f.Request.Method = "PUT"
+	if diff := cmp.Diff([]string{"writes"}, names(f)); diff != "" {
+		t.Errorf("where one denies (-want +got):\n%s", diff)
+	}
+	ops := ada()
+	ops.Groups = []string{"ops"}
+	if got := names(signedIn(ops)); len(got) != 0 {
+		t.Errorf("where all is well: %q", got)
+	}
+	if q := program(t, "allow: {or: [{groups: x}]}"); q.Failing(t.Context(), f) != nil || q.hasSomethingToSay() {
+		t.Error("a policy without words has some")
+	}
+}
+
+func BenchmarkExplain(b *testing.B) {
+	p := program(b, ordinary)
+	s := by(PersonData{SessionID: "s", UserID: "u", Email: "a@b.example"})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.Explain(b.Context(), s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -182,15 +182,15 @@ func (f *Facts) key(b []byte, r *Reads, records []*Record) []byte {
 	}
 	for _, name := range r.Headers {
 		value, ok := q.header(name)
-		b = append(b, flag(ok))
+		b = append(b, flagByte(ok))
 		b = appendText(b, value)
 	}
 	if r.Certificate {
-		b = append(b, flag(q.ClientCertificate.Presented), flag(q.ClientCertificate.Valid))
+		b = append(b, flagByte(q.ClientCertificate.Presented), flagByte(q.ClientCertificate.Valid))
 	}
 	if r.CertificateLeaf {
 		leaf := q.ClientCertificate.Leaf
-		b = append(b, flag(leaf != nil))
+		b = append(b, flagByte(leaf != nil))
 		if leaf != nil {
 			sum := sha256.Sum256(leaf.Raw)
 			b = append(b, sum[:]...)
@@ -216,7 +216,7 @@ func appendText(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-func flag(v bool) byte {
+func flagByte(v bool) byte {
 	if v {
 		return 1
 	}
