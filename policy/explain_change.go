@@ -49,6 +49,9 @@ type edit struct {
 	apply  func(*Scenario)
 }
 
+// keyOfTime is the key of the edits that say when.
+const keyOfTime = "time"
+
 // edits are several, each of another fact, in the order in which they are
 // applied.
 type edits []edit
@@ -89,10 +92,17 @@ func (es edits) name() string {
 func (es edits) applied(s *Scenario) *Scenario {
 	out := s.clone()
 	for _, e := range es {
+		if e.key == keyOfTime { // first: a sign-in and a grant are made then
+			e.apply(out)
+		}
+	}
+	for _, e := range es {
 		if e.person && out.Person == nil {
 			return nil
 		}
-		e.apply(out)
+		if e.key != keyOfTime {
+			e.apply(out)
+		}
 	}
 	return out
 }

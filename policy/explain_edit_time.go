@@ -109,7 +109,7 @@ func (x *searcher) timeEdits(r *rule, want bool) []edit {
 	var out []edit
 	for _, m := range x.moments {
 		if truth, known := m.truths[r.index]; known && truth == want {
-			out = append(out, edit{key: "time", cost: costClaim, text: m.text, apply: func(s *Scenario) { s.Now = m.at }})
+			out = append(out, edit{key: keyOfTime, cost: costClaim, text: m.text, apply: func(s *Scenario) { s.Now = m.at }})
 		}
 	}
 	return out

@@ -140,9 +140,9 @@ func TestExplanationsAgreeWithDecisions(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
 	criteria, all := explainedCriteria(), scenarios(t)
-	policies := 80
+	policies := 20
 	if testing.Short() {
-		policies = 25
+		policies = 8
 	}
 	changes, outcomes := 0, map[string]int{}
 	for range policies {
@@ -190,9 +190,9 @@ func TestTheSmallestChangeIsTheSmallest(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 1))
 	criteria, all := explainedCriteria(), scenarios(t)
-	policies := 80
+	policies := 20
 	if testing.Short() {
-		policies = 25
+		policies = 8
 	}
 	found, none := 0, 0
 	for range policies {
