@@ -46,15 +46,16 @@ func explainRecorded(ctx context.Context, cmd *cobra.Command, env *viper.Viper, 
 func (x *explained) text(w io.Writer) error {
 	var b strings.Builder
 	q := x.Request
-	who := q.Person
+	who := visible(q.Person)
 	if who == "" {
 		who = "nobody signed in"
 	}
-	fmt.Fprintf(&b, "request %s\n  %s %s%s\n  %s from %s, %s\n  route %s\n", q.ID, q.Method, q.Host, q.Path, who, orUnknown(q.IP),
-		q.Time.Local().Format(time.RFC1123), orUnknown(q.Route))
-	fmt.Fprintf(&b, "decided then: %s (allow %t %v, deny %t %v)\n", x.Outcome, x.Allow, x.AllowWhy, x.Deny, x.DenyWhy)
+	fmt.Fprintf(&b, "request %s\n  %s %s\n  %s from %s, %s\n  route %s\n", visible(q.ID), visible(q.Method), visible(q.Host+q.Path),
+		who, visible(orUnknown(q.IP)), q.Time.Local().Format(time.RFC1123), visible(orUnknown(q.Route)))
+	fmt.Fprintf(&b, "decided then: %s (allow %t %v, deny %t %v)\n",
+		visible(x.Outcome), x.Allow, allVisible(x.AllowWhy), x.Deny, allVisible(x.DenyWhy))
 	for _, r := range x.Remarks {
-		fmt.Fprintf(&b, "remark: %s\n", r)
+		fmt.Fprintf(&b, "remark: %s\n", visible(r))
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil || x.Explanation == nil {
 		return err

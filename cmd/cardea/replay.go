@@ -305,10 +305,10 @@ func (r *replayed) text(w io.Writer) error {
 		if person == "" {
 			person = "nobody signed in"
 		}
-		fmt.Fprintf(&b, "%s on %s: %s, was %s (%d)\n", visible(person), f.Route, f.After, f.Before, f.Count)
+		fmt.Fprintf(&b, "%s on %s: %s, was %s (%d)\n", visible(person), visible(f.Route), f.After, visible(f.Before), f.Count)
 		fmt.Fprintf(&b, "    first: %s %s at %s, request %s\n", visible(f.Method), visible(f.Path), f.Time.UTC().Format(time.RFC3339), visible(f.Request))
 		for _, why := range f.Why {
-			fmt.Fprintf(&b, "    %s\n", why)
+			fmt.Fprintf(&b, "    %s\n", visible(why))
 		}
 	}
 	if n := len(r.Flips); n == maxFlips {
@@ -329,6 +329,14 @@ func visible(s string) string {
 		return strconv.Quote(s)
 	}
 	return s
+}
+
+func allVisible(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, s := range texts {
+		out[i] = visible(s)
+	}
+	return out
 }
 
 // decisionsCommand writes recorded decisions as lines of JSON.
