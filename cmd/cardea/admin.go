@@ -221,10 +221,9 @@ func newAdminClient(socket string) adminClient {
 	}}}
 }
 
-// get opens the answer to a path, which the caller closes.
+// get opens the answer to an escaped path, which the caller closes.
 func (c adminClient) get(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
-	u := url.URL{Scheme: "http", Host: "cardea", Path: path, RawQuery: query.Encode()}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://cardea"+path+"?"+query.Encode(), nil)
 	if err != nil {
 		return nil, err
 	}
