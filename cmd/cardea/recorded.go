@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -134,12 +135,19 @@ func scenarioOf(e *journal.Entry) (policy.Scenario, error) {
 			return s, fmt.Errorf("recorded person: %s", e.Person.Err)
 		}
 		s.Person = &policy.PersonData{}
-		if err := json.Unmarshal(e.Person.JSON, s.Person); err != nil {
+		if err := decodeExact(e.Person.JSON, s.Person); err != nil {
 			return s, fmt.Errorf("recorded person: %w", err)
 		}
 	}
 	s.Records = recordedRecords(e.Records)
 	return s, nil
+}
+
+// decodeExact keeps every digit of a number, as the decision had it.
+func decodeExact(data []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	return d.Decode(into)
 }
 
 // recordedRecords are the external records that were looked up.
@@ -152,7 +160,7 @@ func (r recordedRecords) Record(_ context.Context, typ string, key policy.Record
 			continue
 		}
 		var data map[string]any
-		if err := json.Unmarshal(one.Data, &data); err != nil {
+		if err := decodeExact(one.Data, &data); err != nil {
 			return nil, fmt.Errorf("recorded record: %w", err)
 		}
 		return policy.NewRecord(data)
@@ -166,7 +174,7 @@ func unknown(e *journal.Entry, reads policy.Reads) string {
 	switch {
 	case reads.Volatile:
 		return "hand-written Rego reads more than is recorded"
-	case reads.Query && e.QueryHidden:
+	case (reads.Query || len(reads.Parameters) > 0) && e.QueryHidden:
 		return "the query was not recorded"
 	case (reads.Certificate || reads.CertificateLeaf) && e.Cert == nil:
 		return "the client certificate was not recorded"
