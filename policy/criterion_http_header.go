@@ -9,10 +9,13 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// criterionHTTPHeader tests one header of the request, by its first value. The
-// name is read whatever its case. A header that is not there is false; where
-// the matcher says only what the header must not be, that cannot be told, and
-// it leads towards a denial.
+// criterionHTTPHeader tests one header of the request. The name is read whatever
+// its case. A header that is not there is false; where the matcher says only
+// what the header must not be, that cannot be told, and it leads towards a
+// denial. One that is sent several times comes joined by commas, and its sender
+// chooses which value the upstream takes: where its being true leads towards a
+// denial it is true as well if one value matches, and what is excluded must be
+// none of them.
 var criterionHTTPHeader = &kind{
 	name:    "http_header",
 	subPath: true,
@@ -23,10 +26,44 @@ var criterionHTTPHeader = &kind{
 		return parseStringMatcher(p, path, n, nil)
 	},
 	clauses: func(c criterion, l *literals, doubt bool) []clause {
-		ref := "input.http.headers[" + l.text(c.subPath) + "]"
-		return stringClauses(l, ref, "http-header-ok", "http-header-unauthorized", c.operand.(stringMatcher), doubt)
+		const ok, no = "http-header-ok", "http-header-unauthorized"
+		m := c.operand.(stringMatcher)
+		name := l.text(c.subPath)
+		ref, values := "input.http.headers["+name+"]", "input.http.header_values["+name+"]"
+		out := stringClauses(l, ref, ok, no, m, doubt)
+		if doubt {
+			one := append([]string{"some value in " + values}, m.conditions(l, "value")...)
+			many := []string{ref, "not " + values}
+			return slices.Insert(out, 1, clause{true, ok, one}, clause{true, no, many})
+		}
+		for _, t := range m {
+			if t.operator != "not" && t.operator != "not_in" {
+				continue
+			}
+			for _, v := range t.values {
+				out[0].conditions = append(out[0].conditions, "("+l.text(v)+" in "+values+") == false")
+			}
+		}
+		return out
 	},
 	fold: foldStrings,
+}
+
+// maxHeaderValues bounds the values of one header that are looked at one by one.
+// Where there are more, nobody knows what they are.
+const maxHeaderValues = 100
+
+// headerValues are those that a header may have been sent with; nil if they are
+// too many.
+func headerValues(joined string) []string {
+	if strings.Count(joined, ",") >= maxHeaderValues {
+		return nil
+	}
+	values := strings.Split(joined, ",")
+	for i, v := range values {
+		values[i] = strings.Trim(v, " \t")
+	}
+	return values
 }
 
 // headerName returns the canonical name of a header. It refuses those that do

@@ -135,7 +135,7 @@ func factName(path []string) string {
 		return "claim " + strings.Join(path[2:], "/")
 	case len(path) == 2 && path[0] == "person", len(path) == 2 && path[0] == "http":
 		return path[1]
-	case len(path) > 2 && path[0] == "http" && path[1] == "headers":
+	case len(path) > 2 && path[0] == "http" && (path[1] == "headers" || path[1] == "header_values"):
 		return "header " + path[2]
 	case len(path) > 2 && path[0] == "http" && path[1] == "query":
 		if path[len(path)-1] == "doubtful" {

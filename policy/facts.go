@@ -76,6 +76,7 @@ var (
 	keyQuery            = ast.StringTerm("query")
 	keyIP               = ast.StringTerm("ip")
 	keyHeaders          = ast.StringTerm("headers")
+	keyHeaderValues     = ast.StringTerm("header_values")
 	keyCertificate      = ast.StringTerm("client_certificate")
 	keyValidCertificate = ast.StringTerm("is_valid_client_certificate")
 )
@@ -136,12 +137,16 @@ func (f *Facts) httpItems(r *Reads) [][2]*ast.Term {
 	}
 	if len(r.Headers) > 0 {
 		headers := make([][2]*ast.Term, 0, len(r.Headers))
+		values := make([][2]*ast.Term, 0, len(r.Headers))
 		for _, name := range r.Headers {
 			if value, ok := q.header(name); ok {
 				headers = append(headers, ast.Item(ast.StringTerm(name), ast.StringTerm(value)))
+				if each := headerValues(value); each != nil {
+					values = append(values, ast.Item(ast.StringTerm(name), textsTerm(each)))
+				}
 			}
 		}
-		items = append(items, ast.Item(keyHeaders, ast.ObjectTerm(headers...)))
+		items = append(items, ast.Item(keyHeaders, ast.ObjectTerm(headers...)), ast.Item(keyHeaderValues, ast.ObjectTerm(values...)))
 	}
 	if len(r.Parameters) > 0 {
 		items = append(items, ast.Item(keyQuery, queryTerm(q.RawQuery, r.Parameters)))
