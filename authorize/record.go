@@ -60,6 +60,17 @@ func recordedHeaders(programs map[string]*policy.Program) []string {
 	return slices.Compact(names)
 }
 
+// alone returns q without anything that leads to the whole request: its texts
+// are parts of the one that Envoy's message is, secrets and all, and whoever
+// keeps one keeps them all.
+func alone(q policy.Request) policy.Request {
+	q.Header, q.Headers = nil, nil
+	for _, s := range []*string{&q.Method, &q.Host, &q.Hostname, &q.Path, &q.RawPath, &q.RawQuery} {
+		*s = strings.Clone(*s)
+	}
+	return q
+}
+
 // record hands the decision to the recorder, if there is one. What is let
 // through to our own pages is of no interest.
 func (s *Server) record(e *auditEntry) {
@@ -68,14 +79,15 @@ func (s *Server) record(e *auditEntry) {
 	}
 	q := e.request
 	r := &Recorded{
-		RequestID: q.id, Time: e.now, Generation: e.generation.number,
+		Time: e.now, Generation: e.generation.number,
 		Outcome: e.verdict.outcome.String(), Decision: e.verdict.decision, Reason: e.verdict.reason,
 		HeaderNames: e.generation.recorded, Request: e.facts, Records: e.records,
 	}
-	r.Request.Header, r.Request.Headers = nil, nil // they lead to the whole request
 	if !e.verdict.asked {
 		r.Request = q.facts()
 	}
+	r.RequestID = strings.Clone(q.id)
+	r.Request = alone(r.Request)
 	if plainQuery(q.path, q.rawQuery) != q.rawQuery {
 		r.HideQuery, r.Request.RawQuery = true, ""
 	}
@@ -84,7 +96,7 @@ func (s *Server) record(e *auditEntry) {
 			if r.Headers == nil {
 				r.Headers = make(map[string]string, 4)
 			}
-			r.Headers[name] = value
+			r.Headers[name] = strings.Clone(value)
 		}
 	}
 	if e.route != nil {
