@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -82,7 +83,8 @@ func reasonsOf(t *ast.Term) ([]string, error) {
 		if !ok {
 			bad = article(ast.ValueName(e.Value))
 		}
-		reasons = append(reasons, string(s))
+		// Of its own: it may be a part of a request, which would be kept with it.
+		reasons = append(reasons, strings.Clone(string(s)))
 	})
 	if bad != "" {
 		return nil, fmt.Errorf("%w, a reason is %s", errShape, bad)
