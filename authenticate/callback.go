@@ -10,6 +10,9 @@ import (
 	"github.com/cardea-proxy/cardea/databroker"
 )
 
+// maxClockSkew is how far the provider's clock may be behind ours.
+const maxClockSkew = 2 * time.Minute
+
 // callback takes the provider's answer. Of all the checks the binding to the
 // browser comes first: an answer that another browser began is nobody's.
 func (s *Server) callback(v visit) {
@@ -47,6 +50,11 @@ func (s *Server) callback(v visit) {
 	identity, err := provider.Exchange(v.r.Context(), idp.Return{Code: one(answer, "code"), Issuer: one(answer, "iss")}, nonce, verifier)
 	if err != nil {
 		s.failAt(v, err, s.again(v, st))
+		return
+	}
+	// The wish to prove it again goes through the browser, which can leave it out.
+	if at := identity.ProvedAt; !at.IsZero() && at.Add(maxClockSkew).Before(st.SignIn.After) {
+		s.failAt(v, errNotAgain, s.again(v, st))
 		return
 	}
 	session, err := s.signIn(v, st.ProviderID, identity, st.SignIn.After)

@@ -21,6 +21,7 @@ var (
 	errForeignHost   = errors.New("authenticate: callback at an address that no route has")
 	errDisabled      = errors.New("authenticate: user is disabled")
 	errRemoved       = errors.New("authenticate: user was removed")
+	errNotAgain      = errors.New("authenticate: the provider did not ask the person again who they are")
 	errIdle          = errors.New("authenticate: session was not used for too long")
 )
 
@@ -54,6 +55,8 @@ func kindOf(err error) pages.Kind {
 		return pages.NotFound
 	case errors.Is(err, errMethod):
 		return pages.MethodNotAllowed
+	case errors.Is(err, errNotAgain):
+		return pages.SignInFailed
 	case errors.Is(err, errNotNavigation):
 		return pages.SignInNeeded
 	case errors.Is(err, handoff.ErrClock), errors.As(err, &clock):

@@ -54,6 +54,7 @@ func (p *Provider) identify(ctx context.Context, m *metadata, token *oauth2.Toke
 	if err != nil {
 		return nil, err
 	}
+	proved := provedAt(claims)
 	if m.userInfo != "" && !p.preset.noUserInfo {
 		more, err := p.userInfo(ctx, m, token, idToken.Subject)
 		if err != nil {
@@ -65,7 +66,7 @@ func (p *Provider) identify(ctx context.Context, m *metadata, token *oauth2.Toke
 	if err != nil {
 		return nil, err
 	}
-	id.Tokens = p.tokensOf(token)
+	id.ProvedAt, id.Tokens = proved, p.tokensOf(token)
 	id.Tokens.ID, id.Tokens.IDExpires = config.Secret(raw), idToken.Expiry
 	return id, nil
 }

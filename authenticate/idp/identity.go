@@ -20,6 +20,9 @@ type Identity struct {
 	Groups  []string // never nil
 	// Claims are those of userinfo over those of the ID token.
 	Claims map[string]any
+	// ProvedAt is when the person last proved who they are, as the ID token says
+	// (auth_time); zero when it does not.
+	ProvedAt time.Time
 
 	Tokens Tokens
 }
@@ -35,6 +38,16 @@ type Tokens struct {
 
 // protocolClaims are about the token, not about the person.
 var protocolClaims = []string{"iss", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "at_hash", "c_hash", "auth_time", "sid"}
+
+// provedAt is the auth_time of an ID token's claims.
+func provedAt(claims map[string]any) time.Time {
+	n, _ := claims["auth_time"].(json.Number)
+	seconds, err := n.Int64()
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
 
 // identityFrom makes a person of claims. An e-mail that the provider marks as
 // unverified is refused whole: dropping it silently would sign in somebody
