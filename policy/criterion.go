@@ -13,6 +13,12 @@ import (
 // file criterion_<name>.go and a line in criteria.
 type kind struct {
 	name string
+	// summary says in one sentence what the criterion is true of; editors show
+	// it. Empty, as form is nil, with notYet.
+	summary string
+	// form is the JSON Schema of the operand: it takes whatever parse takes, and
+	// refuses most of what parse refuses.
+	form func() schema
 	// subPath says that the name goes on after a slash, as in claim/department.
 	subPath bool
 	example string // of what follows, for messages

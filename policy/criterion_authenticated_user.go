@@ -3,6 +3,8 @@ package policy
 // criterionAuthenticatedUser is true of everybody who is signed in.
 var criterionAuthenticatedUser = &kind{
 	name:    "authenticated_user",
+	summary: "True of everybody who is signed in.",
+	form:    anythingForm,
 	session: true,
 	reads:   Reads{Session: true},
 	parse:   parseAnything,

@@ -12,6 +12,8 @@ const maxClaimDepth = 5
 // below it.
 var criterionClaim = &kind{
 	name:    "claim",
+	summary: "Tests a claim of the person: exactly that name, or a path through nested claims, realm/roles or realm.roles, five levels.",
+	form:    listForm,
 	subPath: true,
 	example: "department",
 	session: true,

@@ -9,9 +9,11 @@ import (
 // holder of the key ends the handshake. A name inside it is only as good as
 // who signed it, so the tests of names want a valid certificate.
 var criterionClientCertificate = &kind{
-	name:  "client_certificate",
-	reads: Reads{Certificate: true, CertificateLeaf: true},
-	parse: parseCertificateMatcher,
+	name:    "client_certificate",
+	summary: "Tests the certificate that the client presented; all that is said must hold.",
+	form:    certificateForm,
+	reads:   Reads{Certificate: true, CertificateLeaf: true},
+	parse:   parseCertificateMatcher,
 	clauses: func(c criterion, l *literals, doubt bool) []clause {
 		const leaf = "input.http.client_certificate."
 		var conditions []string

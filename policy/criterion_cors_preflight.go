@@ -4,9 +4,11 @@ package policy
 // credentials, to ask whether it may send another (Fetch, "CORS-preflight
 // request").
 var criterionCORSPreflight = &kind{
-	name:  "cors_preflight",
-	reads: Reads{Method: true, Headers: []string{"Access-Control-Request-Method", "Origin"}},
-	parse: parseAnything,
+	name:    "cors_preflight",
+	summary: "True of a CORS preflight request.",
+	form:    anythingForm,
+	reads:   Reads{Method: true, Headers: []string{"Access-Control-Request-Method", "Origin"}},
+	parse:   parseAnything,
 	clauses: func(criterion, *literals, bool) []clause {
 		return []clause{
 			{true, "cors-request", []string{

@@ -10,9 +10,11 @@ import (
 // criterionDate is true from one moment on and before another (ISO 8601). It
 // asks nobody who they are.
 var criterionDate = &kind{
-	name:  "date",
-	reads: Reads{Clock: true},
-	parse: parseDates,
+	name:    "date",
+	summary: "True from one moment on and before another.",
+	form:    datesForm,
+	reads:   Reads{Clock: true},
+	parse:   parseDates,
 	until: func(c criterion, f *Facts) time.Time {
 		d := c.operand.(dates)
 		return earliest(after(f.Now, d.after), after(f.Now, d.before))

@@ -12,8 +12,10 @@ import (
 // criterionDayOfWeek is true on some days of the week, which begin and end at
 // midnight of its time zone, UTC where it names none.
 var criterionDayOfWeek = &kind{
-	name:  "day_of_week",
-	reads: Reads{Clock: true},
+	name:    "day_of_week",
+	summary: "True on some days of the week, in UTC or the time zone that is named.",
+	form:    weekdaysForm,
+	reads:   Reads{Clock: true},
 	readsOf: func(c criterion) Reads {
 		return Reads{Zones: []string{c.operand.(weekdays).zone}}
 	},

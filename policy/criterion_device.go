@@ -19,6 +19,8 @@ import (
 // device" by showing none.
 var criterionDevice = &kind{
 	name:    "device",
+	summary: "Tests the devices that have shown themselves in the session; all that is said must hold of one device.",
+	form:    deviceForm,
 	session: true,
 	reads:   Reads{Session: true},
 	parse:   parseDeviceMatcher,

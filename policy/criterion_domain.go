@@ -8,6 +8,8 @@ import "gopkg.in/yaml.v3"
 // the domain that suits them.
 var criterionDomain = &kind{
 	name:    "domain",
+	summary: "Tests what follows the @ of the e-mail address, whatever the case of A to Z.",
+	form:    domainForm,
 	session: true,
 	reads:   Reads{Session: true},
 	parse: func(p *parser, path string, n *yaml.Node) operand {

@@ -7,6 +7,8 @@ import "gopkg.in/yaml.v3"
 // (RFC 5321, section 2.4).
 var criterionEmail = &kind{
 	name:    "email",
+	summary: "Tests the whole e-mail address, with its case.",
+	form:    textForm,
 	session: true,
 	reads:   Reads{Session: true},
 	parse: func(p *parser, path string, n *yaml.Node) operand {

@@ -10,6 +10,8 @@ import (
 // time, of those grants that have not expired.
 var criterionGrant = &kind{
 	name:    "grant",
+	summary: "Tests the names of what the person has been granted for a time that is not over.",
+	form:    grantForm,
 	session: true,
 	reads:   Reads{Session: true, Clock: true},
 	parse: func(p *parser, path string, n *yaml.Node) operand {

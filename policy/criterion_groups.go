@@ -4,6 +4,8 @@ package policy
 // and the ids and names of the directory's.
 var criterionGroups = &kind{
 	name:    "groups",
+	summary: "Tests the groups of the person: the provider's claim, and ids and names of a directory.",
+	form:    listForm,
 	session: true,
 	reads:   Reads{Session: true},
 	parse:   parseListMatcher,

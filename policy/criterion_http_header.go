@@ -18,6 +18,8 @@ import (
 // none of them.
 var criterionHTTPHeader = &kind{
 	name:    "http_header",
+	summary: "Tests one header of the request by its first value; its name has no case.",
+	form:    textForm,
 	subPath: true,
 	example: "accept-language",
 	sub:     headerName,

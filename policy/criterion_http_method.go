@@ -9,8 +9,10 @@ import (
 // criterionHTTPMethod tests the method of the request. Methods are
 // case-sensitive (RFC 9110, section 9.1).
 var criterionHTTPMethod = &kind{
-	name:  "http_method",
-	reads: Reads{Method: true},
+	name:    "http_method",
+	summary: "Tests the method of the request, in upper case.",
+	form:    methodForm,
+	reads:   Reads{Method: true},
 	parse: func(p *parser, path string, n *yaml.Node) operand {
 		return parseStringMatcher(p, path, n, checkMethod)
 	},

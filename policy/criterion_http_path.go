@@ -9,8 +9,10 @@ import (
 // criterionHTTPPath tests the path of the request, decoded and without its
 // query, as it goes to the upstream.
 var criterionHTTPPath = &kind{
-	name:  "http_path",
-	reads: Reads{Path: true},
+	name:    "http_path",
+	summary: "Tests the path of the request, decoded, without the query, as it goes to the upstream.",
+	form:    pathForm,
+	reads:   Reads{Path: true},
 	parse: func(p *parser, path string, n *yaml.Node) operand {
 		return parseStringMatcher(p, path, n, checkPath)
 	},

@@ -11,6 +11,8 @@ import "gopkg.in/yaml.v3"
 // in what can be read otherwise.
 var criterionHTTPQuery = &kind{
 	name:    "http_query",
+	summary: "Tests one parameter of the query by its decoded value; true only where it stands exactly once.",
+	form:    textForm,
 	subPath: true,
 	example: "tab",
 	readsOf: func(c criterion) Reads { return Reads{Parameters: []string{c.subPath}} },

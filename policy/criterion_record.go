@@ -15,6 +15,8 @@ import (
 // its being true does: a text is no number, however it looks.
 var criterionRecord = &kind{
 	name:      "record",
+	summary:   "Tests one field of an external record about the person, the address or the certificate.",
+	form:      recordForm,
 	sessionOf: func(c criterion) bool { return c.operand.(recordMatcher).aboutPerson() },
 	readsOf: func(c criterion) Reads {
 		m := c.operand.(recordMatcher)

@@ -13,6 +13,8 @@ import (
 // says as little.
 var criterionSignedInWithin = &kind{
 	name:    "signed_in_within",
+	summary: "True of who has signed in less than so long ago.",
+	form:    ageForm,
 	session: true,
 	reads:   Reads{Session: true, Clock: true},
 	parse:   parseAge,

@@ -12,9 +12,11 @@ import (
 // criterionSourceIP tests the address of the client against addresses and
 // networks.
 var criterionSourceIP = &kind{
-	name:  "source_ip",
-	reads: Reads{Address: true},
-	parse: parseNetworks,
+	name:    "source_ip",
+	summary: "Tests the client's address against addresses and networks.",
+	form:    networksForm,
+	reads:   Reads{Address: true},
+	parse:   parseNetworks,
 	clauses: func(c criterion, l *literals, doubt bool) []clause {
 		out := []clause{{true, "source-ip-ok", []string{
 			"some network in " + l.list(c.operand.(networks).texts()),

@@ -13,8 +13,10 @@ import (
 // is over midnight. What the wall shows counts, so that a day on which the
 // clocks are changed has a shorter or a longer working day and no other one.
 var criterionTimeOfDay = &kind{
-	name:  "time_of_day",
-	reads: Reads{Clock: true},
+	name:    "time_of_day",
+	summary: "True while the clock of a time zone shows a time from one on and before another, over midnight where the first is the later.",
+	form:    hoursForm,
+	reads:   Reads{Clock: true},
 	readsOf: func(c criterion) Reads {
 		return Reads{Zones: []string{c.operand.(hours).zone}}
 	},

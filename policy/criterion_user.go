@@ -5,6 +5,8 @@ import "gopkg.in/yaml.v3"
 // criterionUser tests the id that the identity provider gave the person.
 var criterionUser = &kind{
 	name:    "user",
+	summary: "Tests the id that the identity provider gave the person.",
+	form:    textForm,
 	session: true,
 	reads:   Reads{Session: true},
 	parse: func(p *parser, path string, n *yaml.Node) operand {

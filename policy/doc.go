@@ -26,6 +26,7 @@
 //	decide.go       Program + Facts -> Decision
 //	memory.go       decisions already made
 //	format.go       Document -> YAML, for people
+//	schema.go       the language as JSON Schema, for editors; schema_form.go: its operands
 //
 // Three rules hold everywhere. A deny outranks every allow. What is undefined,
 // late or broken is a denial. A program sees exactly the inputs that it says
