@@ -13,6 +13,7 @@
 //	defaults.go  what a key means when it is absent
 //	check_*.go   what is refused, and the finished fields of Config and Route
 //	source.go    where a configuration comes from and when it changed
+//	schema.go    the configuration as JSON Schema, for editors; schema_value.go: its values
 //
 // later.go and removed.go name the keys that are known and refused. The order
 // of the finished routes is the order in which they are tried.
