@@ -33,6 +33,7 @@ func policyCommand(env *viper.Viper, t terminal) *cobra.Command {
 	cmd.AddCommand(
 		fixtureCommand(env, t), explainCommand(env, t), replayCommand(env, t), decisionsCommand(env, t),
 		shadowCommand(env, t), regoCommand(env, t), fmtCommand(t), lintCommand(env, t),
+		schemaCommand(t),
 	)
 	return cmd
 }
