@@ -34,8 +34,8 @@ func fences(text string) []fence {
 	return out
 }
 
-// TestPolicyDocument does what docs/policy.md says, from its top to its end: a
-// block with the name of a file is written to that file, and a block "console"
+// TestPolicyDocument does what docs/policy.md says, from its top to its end (and
+// with -update writes the answers into it): a block with the name of a file is written to that file, and a block "console"
 // is typed, and has to be answered as it says. Of a block "console running",
 // which takes an instance, only the commands are looked at.
 func TestPolicyDocument(t *testing.T) {
@@ -171,12 +171,15 @@ func words(t *testing.T, line string) []string {
 	return out
 }
 
+var spacesAtEnd = regexp.MustCompile(`(?m) +$`)
+
 // answer is what the program writes, and its exit code.
 func answer(t *testing.T, args []string) (string, int) {
 	t.Helper()
 	var out bytes.Buffer
 	code := run(t.Context(), args, &out, &out)
-	return out.String(), code
+	// Editors take spaces at the ends of lines out of documents.
+	return spacesAtEnd.ReplaceAllString(out.String(), ""), code
 }
 
 // checkCommands sees to it that the commands of a block exist, with their flags.

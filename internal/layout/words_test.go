@@ -169,7 +169,7 @@ func TestTheWordsNameWhatThereIs(t *testing.T) {
 	}
 	program := read(t, "cmd/cardea/command.go") + read(t, "cmd/cardea/trust.go") + read(t, "cmd/cardea/user.go") + read(t, "cmd/cardea/operators.go")
 	tools := read(t, "cmd/cardea/policies.go")
-	for _, file := range []string{"explain", "explain_recorded", "replay", "policy_text"} {
+	for _, file := range []string{"explain", "explain_recorded", "replay", "policy_text", "policy_schema"} {
 		tools += read(t, "cmd/cardea/"+file+".go")
 	}
 	program += tools
