@@ -60,7 +60,9 @@ func PolicySchema(reference string) (map[string]any, error) {
 	file["type"] = []any{"object", "array"}
 	delete(s, "$ref")
 	maps.Copy(s, file)
-	maps.Copy(defs, w.values())
+	for _, name := range []string{"text", "boolean"} {
+		defs[name] = w.values()[name]
+	}
 	s["title"] = "A policy of Cardea in a file of its own"
 	return s, w.problem()
 }

@@ -16,7 +16,7 @@ import (
 func sprint(v any) string { return fmt.Sprintf("%+v", v) }
 
 // FuzzParse: whatever is taken compiles, prints back to itself, means the same
-// then, and decides without an error.
+// then, is taken by the schema, and decides without an error.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"allow: {or: [{email: {is: a@example.com}}]}",
@@ -39,6 +39,7 @@ func FuzzParse(f *testing.F) {
 	d := ada()
 	d.SignedInAt, d.Grants, d.Devices = modelBase, []Grant{{"ops", modelBase.Add(1)}}, []Device{{"a", DeviceEnclave, false}}
 	person, records := NewPerson(d), onceThere{newRecord(f, laptopData())}
+	valid := schemaValidator(f)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var n yaml.Node
 		if yaml.Unmarshal(text, &n) != nil {
@@ -55,6 +56,9 @@ func FuzzParse(f *testing.F) {
 		first, err := doc.Format()
 		if err != nil {
 			t.Fatal(err)
+		}
+		if _, err := parsedAndValid(t, valid, string(first)); err != nil {
+			t.Fatalf("the schema refuses it: %v\n%s", err, first)
 		}
 		again, err := parseText(string(first))
 		if err != nil {

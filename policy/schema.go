@@ -74,7 +74,7 @@ func criterionSchema() schema {
 		s := k.form()
 		s["description"] = k.summary
 		if k.subPath {
-			subPaths["^"+name+"/.+$"] = s
+			subPaths["^"+name+`/[\s\S]`] = s // a dot is not every character
 		} else {
 			plain[name] = s
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -142,6 +143,18 @@ func parsedAndValid(t testing.TB, s *jsonschema.Schema, text string) (parsed, va
 	}
 	_, parsed = ParseNode(n)
 	return parsed, s.Validate(asJSON(t, n))
+}
+
+// TestSchemaTakesRandomPolicies gives it what parses for certain.
+func TestSchemaTakesRandomPolicies(t *testing.T) {
+	t.Parallel()
+	s, r := schemaValidator(t), rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		text := randomText(r, explainedCriteria(), 3, 4)
+		if parsed, valid := parsedAndValid(t, s, text); parsed != nil || valid != nil {
+			t.Fatalf("parse %v, schema %v\n%s", parsed, valid, text)
+		}
+	}
 }
 
 // TestEverythingIsDescribed wants a sentence for each criterion and operator,
