@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cardea-proxy/cardea/policy"
 )
@@ -59,6 +60,10 @@ func (s *Server) ShadowCounts() []ShadowCount {
 	return out
 }
 
+// maxLookOn bounds what the shadow policies of one request take together: it waits
+// for them, and Envoy does not wait for ever.
+const maxLookOn = 250 * time.Millisecond
+
 // lookOn asks the shadow policies of e's route what they would have decided.
 // Where sessions could not be read, they have nothing to judge by.
 func (s *Server) lookOn(ctx context.Context, e *auditEntry, f policy.Facts) {
@@ -66,6 +71,8 @@ func (s *Server) lookOn(ctx context.Context, e *auditEntry, f policy.Facts) {
 	if !rt.program.HasShadows() || e.identity.standing == uncertain || e.verdict.decision.Err != nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, maxLookOn)
+	defer cancel()
 	for _, d := range rt.program.Disagreements(ctx, f, e.verdict.decision) {
 		would := d.Would.Outcome.String()
 		if d.Would.Err != nil {
