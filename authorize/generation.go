@@ -143,7 +143,7 @@ func newRoute(c *config.Config, r *config.Route, p *policy.Program, verifiers ma
 		readsSession: reads.Session, readsHeaders: len(all.Headers) > 0 || all.AllHeaders,
 		readsRecords: len(all.Records) > 0,
 		needsCert:    all.Certificate || all.CertificateLeaf || all.Volatile,
-		pathDecides:  reads.Path,
+		pathDecides:  reads.Path || reads.RawPath,
 		passIdentity: c.PassIdentity(r), issuer: r.JWTIssuerFormat,
 		setHeaders: parseSetHeaders(r.SetRequestHeaders),
 		routingKey: slices.Contains([]config.LoadBalancingPolicy{config.LBMaglev, config.LBRingHash}, r.LoadBalancingPolicy),
