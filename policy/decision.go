@@ -109,6 +109,9 @@ func (d *Decision) outcome() Outcome {
 // signInAgain reports whether the age of the sign-in stands in the way of who is
 // signed in. Where the rest is in order already, it does not.
 func (d *Decision) signInAgain() bool {
+	if d.Deny && !slices.Contains(d.DenyReasons, reasonSignedInLongAgo) {
+		return false // it is denied whoever signs in when
+	}
 	return !d.Allow && slices.Contains(d.AllowReasons, reasonSignedInLongAgo) ||
 		d.Deny && slices.Contains(d.DenyReasons, reasonSignedInLongAgo)
 }

@@ -38,6 +38,7 @@ func TestOutcomeOrder(t *testing.T) {
 		{"an old sign-in that denies", Decision{Allow: true, Deny: true, DenyReasons: reasons(reasonSignedInLongAgo)}, SignInAgain},
 		{"an old sign-in that another rule makes good", Decision{Allow: true, AllowReasons: reasons(reasonSignedInLongAgo)}, Allow},
 		{"an old sign-in beside a deny for other reasons", Decision{Allow: true, Deny: true, DenyReasons: reasons("email-ok")}, Deny},
+		{"an old sign-in where something else denies", Decision{Deny: true, AllowReasons: reasons(reasonSignedInLongAgo), DenyReasons: reasons("http-path-ok")}, Deny},
 		{"nobody has no old sign-in", Decision{AllowReasons: reasons(nobody, reasonSignedInLongAgo)}, SignIn},
 		{"an old sign-in outranks the device", Decision{AllowReasons: reasons(device, reasonSignedInLongAgo)}, SignInAgain},
 		{"the device outranks a deny", Decision{Deny: true, DenyReasons: reasons(device)}, DeviceNeeded},

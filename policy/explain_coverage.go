@@ -78,12 +78,17 @@ func (c *Coverage) add(n *Node, above coveredKey) {
 		above.policy = n.Name
 	case KindShorthand:
 		above.path += " " + n.Name
+	case KindAction:
+		above.path += " " + n.Name
 	}
 	several := len(n.Children) > 1
 	if n.Kind == KindCriterion || n.Kind == KindRego || several && (n.Kind == KindOperator || n.Kind == KindRules) {
 		key := above
 		key.file, key.line, key.column = n.File, n.Line, n.Column
-		key.path += " " + n.Kind + " " + n.label()
+		key.path += " " + n.Kind + " "
+		if n.Kind != KindRego { // whose label is what it came to
+			key.path += n.label()
+		}
 		c.see(key, n)
 	}
 	for _, child := range n.Children {

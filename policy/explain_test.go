@@ -276,6 +276,26 @@ func TestCoverageNamesWhatNoTestHasTouched(t *testing.T) {
 	}
 }
 
+func TestCoverageOfHandWrittenRego(t *testing.T) {
+	t.Parallel()
+	m, err := ParseRego("x.rego", "deny if input.http.method == \"PUT\"\n\nallow if input.http.path == \"/reports/1\"")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := compiled(t, Source{Policies: []*Policy{{Name: "x", Rego: []*Module{m}}}})
+	c := NewCoverage()
+	s := by(ada())
+	c.Add(explained(t, p, s))
+	if seen, all := c.Seen(); seen != 2 || all != 4 {
+		t.Errorf("after one test %d of %d branches, want 2 of 4: %v", seen, all, c.Report())
+	}
+	s.Request.Method, s.Request.Path = "PUT", "/"
+	c.Add(explained(t, p, s))
+	if got := c.Report(); len(got) != 0 {
+		t.Errorf("both values of both halves are seen, and the report is %v", got)
+	}
+}
+
 func TestFailingAreThePoliciesThatKeepOut(t *testing.T) {
 	t.Parallel()
 	says := func(name, ppl string) *Policy {

@@ -184,7 +184,7 @@ func modelDecision(rules []modelRules, w modelWorld) Decision {
 		out.Outcome = ClientCertificateRequired
 	case slices.Contains(both, nobody):
 		out.Outcome = SignIn
-	case !a.truth && slices.Contains(out.AllowReasons, reasonSignedInLongAgo),
+	case !a.truth && !n.truth && slices.Contains(out.AllowReasons, reasonSignedInLongAgo),
 		n.truth && slices.Contains(out.DenyReasons, reasonSignedInLongAgo):
 		out.Outcome = SignInAgain
 	case slices.Contains(both, reasonDeviceUnauthenticated):

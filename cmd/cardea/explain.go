@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/cardea-proxy/cardea/policy"
+	"github.com/cardea-proxy/cardea/policy/fixture"
 	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
 )
@@ -115,8 +117,8 @@ func (a *asked) scenario(r policy.Request, now time.Time) (policy.Scenario, erro
 	s := policy.Scenario{Request: r, Now: now}
 	var err error
 	if a.at != "" {
-		if s.Now, err = time.Parse(time.RFC3339, a.at); err != nil {
-			return s, fmt.Errorf("--at: %q is no time such as 2026-06-03T10:00:00+02:00", a.at)
+		if s.Now, err = fixture.ParseTime(a.at); err != nil {
+			return s, fmt.Errorf("--at: %w", err)
 		}
 	}
 	if a.ip != "" {
@@ -143,6 +145,7 @@ func (a *asked) scenario(r policy.Request, now time.Time) (policy.Scenario, erro
 		value, ok := headers[name]
 		return value, ok
 	}
+	s.Request.Headers = maps.All(headers)
 	s.Person, err = a.person(s.Now)
 	return s, err
 }

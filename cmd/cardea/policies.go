@@ -29,6 +29,8 @@ func policyCommand(env *viper.Viper, t terminal) *cobra.Command {
 			"  shadow         and in live traffic, without effect (shadow: true)?\n" +
 			"  explain --request  why was this person denied just now?\n\n" +
 			"docs/policy.md goes through all of it with examples.",
+		Args: cobra.NoArgs, // a tool that does not exist is an error, also in a script
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		fixtureCommand(env, t), explainCommand(env, t), replayCommand(env, t), decisionsCommand(env, t),

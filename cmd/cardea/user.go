@@ -14,7 +14,10 @@ import (
 )
 
 func userCommand(t terminal) *cobra.Command {
-	user := &cobra.Command{Use: "user", Short: "People of the built-in identity provider"}
+	user := &cobra.Command{
+		Use: "user", Short: "People of the built-in identity provider", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	user.AddCommand(&cobra.Command{
 		Use:   "hash",
 		Short: "Read a password and print its argon2id hash, for users[].password_hash",
