@@ -191,7 +191,10 @@ func (w *schemaWriter) key(part, key string, s schema) schema {
 	if !ok {
 		w.missing = append(w.missing, key)
 	}
-	s["description"] = row.meaning
+	s["description"] = strings.ReplaceAll(row.meaning, "`", "")
+	if strings.Contains(row.meaning, "`") { // a keyword of editors; plain text shows the signs
+		s["markdownDescription"] = row.meaning
+	}
 	switch {
 	case !ok || row.preset == "–" || row.preset == "see there":
 	case row.kind == "boolean":
@@ -233,7 +236,7 @@ func forLater(s schema, later map[string]laterKey) {
 		for _, v := range append([]string{"", "false", "0"}, later[key].harmless...) {
 			values = append(values, v)
 		}
-		patterns["^"+key+"$"] = schema{"enum": values, "description": words}
+		patterns["^"+key+"$"] = schema{"enum": values, "description": words, "errorMessage": notYet}
 	}
 	s["patternProperties"] = patterns
 }

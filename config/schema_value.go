@@ -21,9 +21,9 @@ func valueOf(t reflect.Type) schema {
 	case reflect.TypeFor[URL]():
 		return refer("url")
 	case reflect.TypeFor[From]():
-		return schema{"type": "string", "pattern": `^(https?|tcp\+https)://[^/?#@\s]+(/[^?#\s]*)?$`}
+		return worded(wantFrom, schema{"type": "string", "pattern": `^(https?|tcp\+https)://[^/?#@\s]+(/[^?#\s]*)?$`})
 	case reflect.TypeFor[[]Upstream]():
-		return schema{"type": []any{"string", "array", "null"}, "pattern": upstreamPattern, "minItems": 1, "items": refer("upstream")}
+		return worded(wantTo, schema{"type": []any{"string", "array", "null"}, "pattern": upstreamPattern, "minItems": 1, "items": refer("upstream")})
 	case reflect.TypeFor[[]string](), reflect.TypeFor[[]URL]():
 		return refer("list")
 	case reflect.TypeFor[map[string]string]():
@@ -64,16 +64,16 @@ const (
 // are the same. A number in quotes is one as well.
 func numberSchema(low, high int64) schema {
 	if low == high {
-		return schema{"type": []any{"integer", "string", "null"}, "pattern": "^[+-]?[0-9]+$"}
+		return worded(wantNumber, schema{"type": []any{"integer", "string", "null"}, "pattern": "^[+-]?[0-9]+$"})
 	}
-	return schema{"type": []any{"integer", "string", "null"}, "pattern": "^[0-9]+$", "minimum": low, "maximum": high}
+	return worded(wantUnsigned, schema{"type": []any{"integer", "string", "null"}, "pattern": "^[0-9]+$", "minimum": low, "maximum": high})
 }
 
 // values are the definitions that valueOf refers to. All but those of items may
 // be null.
 func (w *schemaWriter) values() schema {
 	// What strconv.ParseBool takes; the pattern is for texts alone.
-	truth := schema{"pattern": "^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$", "minimum": 0, "maximum": 1}
+	truth := schema{"patternErrorMessage": "want " + wantBool, "pattern": "^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$", "minimum": 0, "maximum": 1}
 	flag, boolean := schema{"type": []any{"boolean", "string", "integer"}}, schema{"type": []any{"boolean", "string", "integer", "null"}}
 	for key, v := range truth {
 		flag[key], boolean[key] = v, v
@@ -86,17 +86,18 @@ func (w *schemaWriter) values() schema {
 		sans[kind] = schema{"type": "string", "description": words + " A regular expression for all of it."}
 	}
 	return schema{
-		"item":     schema{"type": []any{"string", "number", "boolean"}},
-		"text":     schema{"type": []any{"string", "number", "boolean", "null"}},
-		"list":     schema{"type": []any{"array", "string", "null"}, "items": refer("item")},
-		"boolean":  boolean,
-		"flag":     flag,
-		"off":      schema{"enum": []any{false, "false", "False", "FALSE", "f", "F", "0", 0}},
-		"duration": schema{"type": []any{"string", "integer", "null"}, "pattern": durationPattern, "minimum": 0, "maximum": 0},
-		"size":     schema{"type": []any{"string", "null"}, "pattern": "^[0-9]+ *[KMGkmg][Ii][Bb]$"},
-		"base64":   schema{"type": []any{"string", "null"}, "pattern": base64Pattern},
-		"url":      schema{"type": []any{"string", "null"}, "pattern": `^([A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s]+([/?#].*)?)?$`},
-		"upstream": schema{"type": []any{"string", "array"}, "pattern": upstreamPattern, "items": refer("upstream")},
+		"item":    schema{"type": []any{"string", "number", "boolean"}},
+		"text":    schema{"type": []any{"string", "number", "boolean", "null"}},
+		"list":    schema{"type": []any{"array", "string", "null"}, "items": refer("item")},
+		"boolean": boolean,
+		"flag":    flag,
+		"off":     schema{"enum": []any{false, "false", "False", "FALSE", "f", "F", "0", 0}},
+		"duration": schema{"anyOf": []any{
+			worded(wantDuration, schema{"type": []any{"string", "null"}, "pattern": durationPattern}), schema{"const": 0}}},
+		"size":     worded(wantSize, schema{"type": []any{"string", "null"}, "pattern": "^[0-9]+ *[KMGkmg][Ii][Bb]$"}),
+		"base64":   worded(wantBase64, schema{"type": []any{"string", "null"}, "pattern": base64Pattern}),
+		"url":      worded(wantURL, schema{"type": []any{"string", "null"}, "pattern": `^([A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s]+([/?#].*)?)?$`}),
+		"upstream": worded(wantTo, schema{"type": []any{"string", "array"}, "pattern": upstreamPattern, "items": refer("upstream")}),
 		"san": schema{"type": "object", "minProperties": 1, "maxProperties": 1,
 			"properties": sans, "additionalProperties": false},
 	}
@@ -136,6 +137,13 @@ func (e enumeration) schema() schema {
 	}
 	return schema{"anyOf": []any{
 		schema{"enum": offered},
-		schema{"type": []any{"string", "null"}, "pattern": "^(" + prefix + "(" + strings.Join(taken, "|") + "))?$"},
+		worded(e.want(), schema{"type": []any{"string", "null"}, "pattern": "^(" + prefix + "(" + strings.Join(taken, "|") + "))?$"}),
 	}}
+}
+
+// worded says what is wanted in the words of the loader, to editors that know
+// the keyword: a pattern helps nobody.
+func worded(want string, s schema) schema {
+	s["patternErrorMessage"] = "want " + want
+	return s
 }

@@ -58,9 +58,11 @@ func parseAge(p *parser, path string, n *yaml.Node) operand {
 			return a
 		}
 	}
-	p.want(path, n, "a duration such as 30m, 8h or 30d")
+	p.want(path, n, wantAge)
 	return nil
 }
+
+const wantAge = "a duration such as 30m, 8h or 30d"
 
 // ageOf reads a duration of Go, before which days may stand.
 func ageOf(s string) (age, bool) {

@@ -32,9 +32,9 @@ func parseCertificateMatcher(p *parser, path string, n *yaml.Node) operand {
 		t := certificateTest{field: name}
 		switch name {
 		case "fingerprint":
-			t.hashes = p.hashes(at, e.value, fingerprintText, "a SHA-256 fingerprint: 64 hexadecimal digits, or 32 pairs with colons")
+			t.hashes = p.hashes(at, e.value, fingerprintText, wantFingerprint)
 		case "spki_hash":
-			t.hashes = p.hashes(at, e.value, spkiText, "the SHA-256 of a public key: 32 bytes in base64")
+			t.hashes = p.hashes(at, e.value, spkiText, wantSPKI)
 		case "san_email", "san_dns", "san_uri":
 			t.names, _ = parseStringMatcher(p, at, e.value, nil).(stringMatcher)
 		default:
@@ -45,6 +45,11 @@ func parseCertificateMatcher(p *parser, path string, n *yaml.Node) operand {
 	}
 	return m
 }
+
+const (
+	wantFingerprint = "a SHA-256 fingerprint: 64 hexadecimal digits, or 32 pairs with colons"
+	wantSPKI        = "the SHA-256 of a public key: 32 bytes in base64"
+)
 
 // hashes reads one hash or a list of them, each brought to its one form by
 // canonical, which returns "" for what is none.

@@ -69,17 +69,17 @@ func textForm() schema { return ref("ppl_text", "") }
 func listForm() schema { return ref("ppl_list", "") }
 
 func domainForm() schema {
-	return stringSchema(with(notEmpty(), schema{"pattern": "^[^@]+$"}), nil)
+	return stringSchema(with(notEmpty(), schema{"patternErrorMessage": "want " + checkDomain("", "@"), "pattern": "^[^@]+$"}), nil)
 }
 
 func methodForm() schema {
-	s := stringSchema(with(notEmpty(), schema{"pattern": "^[^a-z]+$"}), nil)
+	s := stringSchema(with(notEmpty(), schema{"patternErrorMessage": "want " + "the method in upper case", "pattern": "^[^a-z]+$"}), nil)
 	s["examples"] = values("GET", "POST")
 	return s
 }
 
 func pathForm() schema {
-	return stringSchema(with(notEmpty(), schema{"pattern": "^/"}), []string{"contains", "ends_with"})
+	return stringSchema(with(notEmpty(), schema{"patternErrorMessage": "want " + checkPath("", ""), "pattern": "^/"}), []string{"contains", "ends_with"})
 }
 
 // stringSchema is of parseStringMatcher. value is a schema of its texts but for
@@ -124,26 +124,24 @@ func certificateForm() schema {
 		switch name {
 		case "fingerprint":
 			// Digits alone are a number to YAML.
-			s = oneOrMore(`^([0-9A-Fa-f]{64}|[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31})$`, "string", "number")
+			s = oneOrMore(`^([0-9A-Fa-f]{64}|[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31})$`, wantFingerprint, "string", "number")
 		case "spki_hash":
-			s = oneOrMore(`^[A-Za-z0-9+/]{43}=$`, "string")
+			s = oneOrMore(`^[A-Za-z0-9+/]{43}=$`, wantSPKI, "string")
 		}
 		properties[name] = described("certificate", name, s)
 	}
 	return objectSchema([]string{"object"}, 1, properties)
 }
 
-// oneOrMore is a text of a pattern, or a list of at least one.
-func oneOrMore(pattern string, types ...string) schema {
-	item := schema{"type": typesOf(types)}
-	if pattern != "" {
-		item["pattern"] = pattern
-	}
+// oneOrMore is a text of a pattern, or a list of at least one; want says it in
+// words, to editors that know the keyword.
+func oneOrMore(pattern, want string, types ...string) schema {
+	item := schema{"type": typesOf(types), "pattern": pattern, "patternErrorMessage": "want " + want}
 	return with(item, schema{"type": values(append(types, "array")...), "minItems": 1, "items": item})
 }
 
 func networksForm() schema {
-	s := oneOrMore(`^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`, "string")
+	s := oneOrMore(`^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`, wantNetwork, "string")
 	s["examples"] = values("10.0.0.0/8")
 	return s
 }
@@ -168,7 +166,8 @@ func zoneSchema() schema {
 
 func datesForm() schema {
 	moment := schema{"type": "string",
-		"pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?$`}
+		"patternErrorMessage": "want " + wantDate,
+		"pattern":             `^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?$`}
 	const forms = "2030-01-31, or with a time 2030-01-31T09:00 or 2030-01-31T09:00:00+01:00; without a zone in UTC."
 	return objectSchema([]string{"object"}, 1, schema{
 		"after":  with(moment, schema{"description": "From this moment on: " + forms}),
@@ -178,7 +177,8 @@ func datesForm() schema {
 
 func hoursForm() schema {
 	hour := schema{"type": values("string", "integer"), // 15:04 is a number to YAML 1.1
-		"pattern": `^\s*([0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]+)?)?|[0-9]{1,2}(:[0-9]{1,2})? ?[AaPp][Mm])\s*$`}
+		"patternErrorMessage": "want " + wantHour,
+		"pattern":             `^\s*([0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]+)?)?|[0-9]{1,2}(:[0-9]{1,2})? ?[AaPp][Mm])\s*$`}
 	s := objectSchema([]string{"object"}, 2, schema{
 		"timezone": zoneSchema(),
 		"after":    with(hour, schema{"description": "From this time on: 15:04, 15:04:05 or 3:04 PM."}),
@@ -196,7 +196,7 @@ func weekdaysForm() schema {
 	}
 	day := "(" + strings.Join(names, "|") + ")"
 	part := `\s*` + day + `\s*(-\s*` + day + `\s*)?`
-	s := oneOrMore(`^(\s*\*\s*|`+part+`(,`+part+`)*)$`, "string")
+	s := oneOrMore(`^(\s*\*\s*|`+part+`(,`+part+`)*)$`, wantDays, "string")
 	s["examples"] = values("mon-fri", "sat,sun", "*")
 	days := with(s, schema{"description": "Days such as mon,wed or tue-fri, or *; one text or a list of them."})
 	all := with(s, objectSchema([]string{"string", "array", "object"}, 1, schema{"days": days, "timezone": zoneSchema()}))
@@ -206,7 +206,8 @@ func weekdaysForm() schema {
 
 func ageForm() schema {
 	return schema{"type": "string", "examples": values("30m", "8h", "30d"),
-		"pattern": `^([0-9]+d)?\+?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))*0?$`, "minLength": 1}
+		"patternErrorMessage": "want " + wantAge,
+		"pattern":             `^([0-9]+d)?\+?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))*0?$`, "minLength": 1}
 }
 
 func recordForm() schema {
