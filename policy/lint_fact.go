@@ -95,7 +95,7 @@ func truth(c criterion, doubt, want bool) choice {
 			if c.kind.name == aboutDomain {
 				o = o.mapValues(lowerASCII)
 			}
-			return textTruth(c.kind.name, o, c.kind.session, doubt && o.onlyExcludes(), want)
+			return textTruth(c.kind.name, o, c.session(), doubt && o.onlyExcludes(), want)
 		}
 	case listMatcher:
 		switch c.kind.name {
@@ -128,7 +128,7 @@ func plainTruth(c criterion, doubt, want bool) choice {
 		return choice{{facts: []fact{{kind: factOpaque, subject: aboutCertificate, want: !want}}}}
 	}
 	facts := []fact{opaque(c, doubt, want)}
-	if want && c.kind.session {
+	if want && c.session() {
 		facts = append(facts, there(aboutPerson, true))
 	}
 	if want && c.kind.name == "cors_preflight" {
@@ -183,7 +183,7 @@ func textTruth(subject string, m stringMatcher, session, absent, want bool) choi
 // listTruth is that of a matcher on a list of the person, which may be empty.
 func listTruth(subject string, m listMatcher, want bool) choice {
 	one := func(t listTest, want bool) fact {
-		f := fact{kind: factHolds, subject: subject, want: want, test: stringTest{t.operator, t.values}, set: setOf(t.values)}
+		f := fact{kind: factHolds, subject: subject, want: want, test: stringTest(t), set: setOf(t.values)}
 		switch t.operator {
 		case "is":
 			f.kind = factAlone

@@ -62,7 +62,7 @@ func (r *lintRule) String() string {
 // asksWho reports whether the rule asks anything about the person.
 func (r *lintRule) asksWho() bool { return slices.ContainsFunc(r.criteria, placedCriterion.asksWho) }
 
-func (c placedCriterion) asksWho() bool { return c.kind.session }
+func (c placedCriterion) asksWho() bool { return c.session() }
 
 // settle works out the truth of the rule.
 func (r *lintRule) settle() {

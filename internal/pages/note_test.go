@@ -156,9 +156,7 @@ func TestHostileNotes(t *testing.T) {
 			t.Parallel()
 			e := Problem{Kind: Denied, Person: s, RequestID: s, Host: s, Detail: s, Details: true, Reasons: slices.Repeat([]string{s}, 50)}
 			e.Notes = slices.Repeat([]Note{{s, s, s}, {s + "2", s + "2", s + "2"}}, 50)
-			for i := range failing {
-				e.Reasons = append(e.Reasons, failing[i])
-			}
+			e.Reasons = append(e.Reasons, failing...)
 			checkPage(t, p.Error(asked[HTML], e))
 			checkPage(t, logo.Error(asked[HTML], e))
 			for _, f := range []Format{JSON, Plain, Kubernetes} {
