@@ -88,7 +88,7 @@ func (p *Provider) AuthCodeURL(ctx context.Context, r Request) (string, error) {
 	for name, value := range p.preset.params {
 		opts = append(opts, oauth2.SetAuthURLParam(name, value))
 	}
-	if r.Fresh { // after the preset's own prompt, whose place it takes
+	if r.Fresh && !p.preset.noLoginPrompt { // after the preset's own prompt, whose place it takes
 		opts = append(opts, oauth2.SetAuthURLParam("prompt", "login"))
 	}
 	if r.Hint != "" {

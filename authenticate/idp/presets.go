@@ -26,6 +26,10 @@ type preset struct {
 	groupClaims []string
 	// noUserInfo: the provider's userinfo says nothing that the ID token lacks.
 	noUserInfo bool
+	// noLoginPrompt: prompt=login is not among the values that the provider
+	// documents, and one it does not know may be an error. Its own prompt is the
+	// nearest to it.
+	noLoginPrompt bool
 }
 
 var (
@@ -43,6 +47,7 @@ func presetFor(provider, url string) (preset, error) {
 	case "google":
 		p.url, p.scopes = "https://accounts.google.com", plainScopes
 		p.params = map[string]string{"prompt": "select_account consent", "access_type": "offline"}
+		p.noLoginPrompt = true
 	case "azure":
 		p.url = "https://login.microsoftonline.com/common/v2.0"
 		p.params = map[string]string{"prompt": "select_account"}

@@ -318,3 +318,33 @@ func TestClaimsAboutTheTokenStayOutAndNumbersKeepTheirDigits(t *testing.T) {
 		t.Errorf("id is %v", id.Claims["id"])
 	}
 }
+
+func TestAFreshSignInIsAskedForInTheProvidersWords(t *testing.T) {
+	t.Parallel()
+	for provider, want := range map[string]string{"google": "select_account consent", "azure": "login", "okta": "login"} {
+		url := ""
+		if provider == "okta" {
+			url = "https://id.example"
+		}
+		p, err := New(Options{Provider: provider, URL: url, ClientID: "client", RedirectURL: redirectURL, Transport: mirror()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		address, err := p.AuthCodeURL(t.Context(), Request{State: "s", Nonce: "n", Verifier: strings.Repeat("v", 43), Fresh: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u := mustURL(t, address); u.Query().Get("prompt") != want || len(u.Query()["prompt"]) != 1 {
+			t.Errorf("%s: prompt %q, want %q", provider, u.Query()["prompt"], want)
+		}
+	}
+}
+
+func mustURL(t *testing.T, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
