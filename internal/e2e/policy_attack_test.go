@@ -48,7 +48,7 @@ routes:
 		{"header.localhost/", []string{"x-team", "red"}, 200},
 		{"header.localhost/", []string{"X-Team", "red", "X-Team", "blue"}, 403},
 		{"header.localhost/", []string{"X-Team", "blue", "X-Team", "red"}, 403},
-		{"header.localhost/", []string{"X_Team", "red"}, 403},
+		{"header.localhost/", []string{"X_Team", "red"}, 400}, // some programs read it as X-Team
 		{"named.localhost/named", nil, 200},
 		{"named.localhost/named/secret", nil, 403},
 		{"named2.localhost/named/secret", nil, 403},

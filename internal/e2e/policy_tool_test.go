@@ -56,14 +56,13 @@ var requestID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 
 // TestADenialIsExplainedByItsID, to the administrator and to nobody else.
 func TestADenialIsExplainedByItsID(t *testing.T) {
-	policies := `policies:
-  - name: ops-only
-    explanation: Only **operations** may come here.
-    remediation: Ask in the blue room.
-    ppl: {allow: {or: [{groups: {has: operators}}]}}
-`
-	h := launchHousehold(t, testidp.Options{}, policies, policyRoute("app", "ops-only"))
+	h := installPolicies(t, "", policyRoute("app", "ops-only"), "ops-only.yaml", `explanation: Only **operations** may come here.
+remediation: Ask in the blue room.
+ppl:
+  allow: {or: [{groups: {has: operators}}]}
+`)
 	in := h.in
+	in.start(t)
 	anns := h.signIn(t, ann, clientOptions{})
 	page := h.enter(t, anns, ann, "app.localhost/denied").want(t, http.StatusForbidden)
 	for _, want := range []string{"<strong>operations</strong>", "Ask in the blue room."} {
@@ -75,7 +74,7 @@ func TestADenialIsExplainedByItsID(t *testing.T) {
 	if id == "" {
 		t.Fatalf("no request id on the page: %s", page.brief())
 	}
-	secrets := []string{"operators", "ops-only", "groups-", "config.yaml", "ann@"}
+	secrets := []string{"operators", "ops-only", "groups-", ".yaml", "ann@"}
 	for _, leak := range secrets[:4] {
 		if strings.Contains(page.body, leak) {
 			t.Errorf("the page tells %q", leak)
@@ -83,10 +82,13 @@ func TestADenialIsExplainedByItsID(t *testing.T) {
 	}
 	t.Run("a stranger learns nothing", func(t *testing.T) {
 		c := in.client(t, clientOptions{})
-		for _, a := range []answer{
-			c.get(t, in.at("app.localhost/denied"), "Accept", "application/json"), c.browse(t, in.at("app.localhost/denied")),
-			c.get(t, in.at("app.localhost/denied"), "Accept", "text/plain"), c.get(t, in.at("app.localhost/v1/explanations/"+id)),
+		for _, a := range []answer{ // no redirect is followed: the provider would say who this is
+			c.get(t, in.at("app.localhost/denied"), "Accept", "application/json"), c.get(t, in.at("app.localhost/denied"), "Accept", "text/html"),
+			c.get(t, in.at("app.localhost/denied"), "Accept", "text/plain"), c.get(t, in.at("app.localhost/v1/explanations/"+id), "Accept", "application/json"),
 		} {
+			if a.status != http.StatusUnauthorized && !a.signInAsked() {
+				t.Errorf("%s answers %d", a.url, a.status)
+			}
 			for _, leak := range append(secrets, "operations", "blue room") {
 				if strings.Contains(a.body, leak) || strings.Contains(fmt.Sprint(a.header), leak) {
 					t.Errorf("%s tells %q: %s", a.url, leak, a.brief())
@@ -100,7 +102,7 @@ func TestADenialIsExplainedByItsID(t *testing.T) {
 			out = in.tool(t, 0, "policy", "explain", "--config", in.file, "--request", id)
 			return nil
 		})
-		for _, want := range []string{id, "ann@corp.example", "/denied", "operators", "groups-unauthorized", "to be allowed", "config.yaml:"} {
+		for _, want := range []string{id, "ann@corp.example", "/denied", "operators", "groups-unauthorized", "to be allowed", "policies/ops-only.yaml:4", `member of group "operators"`} {
 			if !strings.Contains(out, want) {
 				t.Errorf("the explanation lacks %q:\n%s", want, out)
 			}
@@ -149,10 +151,18 @@ func TestReplay(t *testing.T) {
 		t.Errorf("the same configuration: %s", out)
 	}
 	tighter := proposed("", "{email: {is: ann@corp.example}}")
+	eventually(t, inForce, "sealed decisions", func() error { // they are written together, within a second
+		files, err := filepath.Glob(filepath.Join(in.dir, "data", "decisions", "*.journal"))
+		if err == nil && len(files) == 0 {
+			err = errors.New("no file")
+		}
+		return err
+	})
+	in.stop(t) // which writes the rest, and frees the folder
 	for form, decisions := range map[string]string{"exported": file, "sealed": filepath.Join(in.dir, "data", "decisions")} {
 		t.Run(form, func(t *testing.T) {
 			out := in.tool(t, 3, "policy", "replay", "--config", tighter, "--decisions", decisions)
-			if !strings.Contains(out, "bob@other.example on https://app.localhost: deny, was allow (1)") || strings.Contains(out, "ann@") && strings.Contains(out, "ann@corp.example on") {
+			if !strings.Contains(out, "bob@other.example on https://app.localhost: deny, was allow (1)") || !strings.Contains(out, " 1 flip") || strings.Contains(out, "ann@corp.example on") {
 				t.Errorf("it says %s", out)
 			}
 		})
@@ -190,11 +200,18 @@ func TestRecordedDecisionsAreDecidedAlike(t *testing.T) {
 	in := launch(t, "authenticate_service_url: https://authenticate.localhost:$PORT\nroutes:"+routes)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
-	for range 100 {
-		p := generate(r)
-		in.raw2(t, "x.localhost", ":method", p.method, ":scheme", "https", ":authority", p.host, ":path", p.target, "x-probe", p.value)
-	}
+	t.Run("requests", func(t *testing.T) {
+		for worker := range uint64(14) {
+			t.Run(fmt.Sprint(worker), func(t *testing.T) {
+				t.Parallel() // most of the time is Envoy's, closing bad connections
+				r := rand.New(rand.NewPCG(seed, worker))
+				for range 8 {
+					p := generate(r)
+					in.raw2(t, "x.localhost", ":method", p.method, ":scheme", "https", ":authority", p.host, ":path", p.target, "x-probe", p.value)
+				}
+			})
+		}
+	})
 	in.raw2(t, "x.localhost", ":method", "GET", ":scheme", "https", ":authority", "x.localhost", ":path", "/the-last")
 	file := in.writeFile(t, "decisions.jsonl", in.decisions(t, "/the-last"))
 	var out struct {
