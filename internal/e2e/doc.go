@@ -24,6 +24,7 @@
 //	listener_test.go    the other ways in, and what operators ask
 //	start_test.go, reload_test.go, fault_test.go    bad input and broken parts
 //	attack_*_test.go    what attackers try, one named test each
+//	policy_*_test.go    policies by name, their folder, Rego, shadow; explain and replay
 //	differential_test.go  what the policy saw is what the upstream received
 //	mtls_test.go        client certificates in three modes
 //	browser_test.go     the sign-in in Chromium
