@@ -89,11 +89,25 @@ var errNotRecorded = errors.New("decisions are not recorded: decision_log_max_ag
 func answerJSON(w http.ResponseWriter, v any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
-		w.WriteHeader(http.StatusNotFound)
+		status := http.StatusInternalServerError
+		if errors.Is(err, journal.ErrNotFound) || errors.Is(err, errNotRecorded) {
+			status = http.StatusNotFound
+		}
+		w.WriteHeader(status)
 		v = map[string]string{"error": err.Error()}
 	}
 	_ = json.NewEncoder(w).Encode(v) // who asked may be gone
 }
+
+// noDecision says that nothing is recorded of a request. It is
+// journal.ErrNotFound in the words of an administrator.
+type noDecision string
+
+func (id noDecision) Error() string {
+	return fmt.Sprintf("no decision about request %q is recorded, or not any more", string(id))
+}
+
+func (noDecision) Unwrap() error { return journal.ErrNotFound }
 
 // An explained is a recorded decision and why it was made.
 type explained struct {
@@ -129,7 +143,7 @@ func (h *house) explainRecorded(ctx context.Context, id string) (*explained, err
 	}
 	e, err := h.journal.Find(ctx, id)
 	if errors.Is(err, journal.ErrNotFound) {
-		return nil, fmt.Errorf("no decision about request %q is recorded, or not any more", id)
+		return nil, noDecision(id)
 	}
 	if err != nil {
 		return nil, err
