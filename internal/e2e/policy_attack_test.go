@@ -88,3 +88,21 @@ func TestAnOldSignIn(t *testing.T) {
 		t.Errorf("ended with %d at %s; asked for a fresh sign-in %d times on the way %v", a.status, a.url, asked, steps)
 	}
 }
+
+// TestADenyByHeaderSeesEachValue: Envoy joins what is sent twice, and an
+// upstream may take either value.
+func TestADenyByHeaderSeesEachValue(t *testing.T) {
+	in := launch(t, `
+routes:
+  - {from: 'https://app.localhost', response: {status: 200, body: here}, allow_public_unauthenticated_access: true, policy: [{deny: {or: [{http_header/X-Team: red}]}}]}
+`)
+	c := in.client(t, clientOptions{})
+	c.get(t, in.at("app.localhost/")).want(t, http.StatusOK)
+	for _, headers := range [][]string{
+		{"X-Team", "red"}, {"X-Team", "red", "X-Team", "blue"}, {"X-Team", "blue", "X-Team", "red"}, {"x-team", "blue", "X-TEAM", "red"},
+	} {
+		if a := c.get(t, in.at("app.localhost/"), headers...); a.status != http.StatusForbidden {
+			t.Errorf("%v: status %d, want 403", headers, a.status)
+		}
+	}
+}
