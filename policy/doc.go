@@ -25,6 +25,8 @@
 //	facts.go        what is asked, as values that Rego reads
 //	decide.go       Program + Facts -> Decision
 //	memory.go       decisions already made
+//	explain*.go     why: explain_rules.go evaluates every rule of a Source by
+//	                itself, explain_change.go looks for what would allow
 //	format.go       Document -> YAML, for people
 //	schema.go       the language as JSON Schema, for editors; schema_form.go: its operands
 //

@@ -146,10 +146,11 @@ func (p *Program) Explain(ctx context.Context, s Scenario) (*Explanation, error)
 }
 
 // agrees reports whether two decisions come to the same and for the same
-// reasons.
+// reasons. One that was not made, because it came too late or a module is
+// broken, disagrees with none: that is said as the error that it is.
 func (d *Decision) agrees(o Decision) bool {
 	if d.Err != nil || o.Err != nil {
-		return d.Err != nil && o.Err != nil
+		return true
 	}
 	return d.Outcome == o.Outcome && d.Allow == o.Allow && d.Deny == o.Deny &&
 		slices.Equal(d.AllowReasons, o.AllowReasons) && slices.Equal(d.DenyReasons, o.DenyReasons)

@@ -89,6 +89,8 @@ func (es edits) name() string {
 	return strings.Join(texts, "\x00")
 }
 
+// applied is the scenario with all edits; nil where one is of a person and
+// there is none. The time is set first: who signs in again does so then.
 func (es edits) applied(s *Scenario) *Scenario {
 	out := s.clone()
 	for _, e := range es {
@@ -216,7 +218,7 @@ func (x *searcher) guided(ctx context.Context) *foundChange {
 		if d.Outcome == Allow && x.allows(ctx, at.edits) {
 			return &foundChange{edits: at.edits, cost: at.cost}
 		}
-		for _, o := range x.next(ctx, s, v, &d) {
+		for _, o := range x.next(s, v, &d) {
 			together, ok := at.edits.with(o)
 			if !ok || len(together) == len(at.edits) || seen[together.name()] {
 				continue

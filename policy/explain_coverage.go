@@ -19,8 +19,8 @@ func NewCoverage() *Coverage { return &Coverage{} }
 // A coveredKey is where a rule stands. One that stands in no file is told by
 // its action, its policy and its text.
 type coveredKey struct {
-	file, policy, path string
-	line, column       int
+	file, policy, path, short string
+	line, column              int
 }
 
 type covered struct {
@@ -36,6 +36,7 @@ type Untouched struct {
 	Line   int    `json:"line,omitempty"`
 	Column int    `json:"column,omitempty"`
 	Policy string `json:"policy,omitempty"`
+	Key    string `json:"key,omitempty"` // the shorthand key that it stands for
 	Rule   string `json:"rule"`
 	// Never is what it never was: "true", "false" or "true or false".
 	Never string `json:"never"`
@@ -45,7 +46,10 @@ type Untouched struct {
 func (u Untouched) String() string {
 	place := (&Node{File: u.File, Line: u.Line}).place()
 	if place == "" {
-		place = joined("", "", cmp.Or(u.Policy, "shorthand"))
+		place = u.Key
+		if u.Policy != "" {
+			place = strings.TrimSpace("policy " + u.Policy + " " + u.Key)
+		}
 	}
 	return fmt.Sprintf("%s: %s: never %s", place, u.Rule, u.Never)
 }
@@ -77,7 +81,7 @@ func (c *Coverage) add(n *Node, above coveredKey) {
 	case KindPolicy:
 		above.policy = n.Name
 	case KindShorthand:
-		above.path += " " + n.Name
+		above.short = n.Name
 	case KindAction:
 		above.path += " " + n.Name
 	}
@@ -145,7 +149,7 @@ func (c *Coverage) Report() []Untouched {
 			continue
 		}
 		places = append(places, place{Untouched{
-			File: key.file, Line: key.line, Column: key.column, Policy: key.policy,
+			File: key.file, Line: key.line, Column: key.column, Policy: key.policy, Key: key.short,
 			Rule: r.node.label(), Never: strings.Join(never, " or "),
 		}, r.firstSeen})
 	}

@@ -51,7 +51,11 @@ func editRequestLine(_ *searcher, c criterion, want bool, s *Scenario) []edit {
 			s.Request.Path, s.Request.RawPath = v, (&url.URL{Path: v}).EscapedPath()
 		})
 	}
-	return e.values("method", c, want, s.Request.Method, "GET", func(s *Scenario, v string) { s.Request.Method = v })
+	other := "GET"
+	if s.Request.Method == other {
+		other = "HEAD"
+	}
+	return e.values("method", c, want, s.Request.Method, other, func(s *Scenario, v string) { s.Request.Method = v })
 }
 
 // editHeader sends a header with another value.

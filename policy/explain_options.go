@@ -2,13 +2,12 @@ package policy
 
 import (
 	"cmp"
-	"context"
 	"slices"
 )
 
 // next are the edits by which scenario s, which is decided as v and d, may
 // come nearer to being allowed; the cheapest first.
-func (x *searcher) next(_ context.Context, s *Scenario, v *valuation, d *Decision) []edits {
+func (x *searcher) next(s *Scenario, v *valuation, d *Decision) []edits {
 	o := &chooser{x: x, s: s, v: v}
 	denied := o.options(x.e.deny, false)
 	allowed := o.options(x.e.allow, true)

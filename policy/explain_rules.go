@@ -78,12 +78,16 @@ func (p *Program) explaining() (*explainer, error) {
 	return p.explainer.e, p.explainer.err
 }
 
+// maxExplaining bounds the evaluation of all rules one by one. It takes longer
+// than a decision, and whoever waits for it is patient.
+const maxExplaining = 5 * maxEvaluation
+
 // newExplainer explains the policies of s that are enforced.
 func newExplainer(s Source, c *Compiler) (*explainer, error) {
 	gathered := &literals{gather: true}
 	b := &ruleBuilder{w: &regoWriter{literals: gathered}}
 	b.w.printf("package %s\n", packageName)
-	e := &explainer{limit: maxEvaluation}
+	e := &explainer{limit: maxExplaining}
 	for _, p := range s.Policies {
 		if !p.Shadow {
 			e.policies = append(e.policies, explainedPolicy{policy: p})
@@ -335,8 +339,12 @@ func (e *explainer) value(ctx context.Context, f *Facts) (v *valuation, err erro
 
 // ask evaluates all rules at once.
 func (e *explainer) ask(ctx context.Context, input *ast.Term) (*ast.Array, error) {
+	limit := e.limit
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline))
+	}
 	cancel := topdown.NewCancel()
-	defer time.AfterFunc(e.limit, cancel.Cancel).Stop()
+	defer time.AfterFunc(limit, cancel.Cancel).Stop()
 	var rules *ast.Array
 	err := topdown.NewQuery(e.shape.query).WithCompiler(e.shape.compiler).WithInput(input).WithCancel(cancel).
 		WithStrictBuiltinErrors(true).WithMetrics(metrics.NoOp()).

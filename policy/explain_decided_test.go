@@ -1,0 +1,174 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// opsProgram is a route with shorthand keys, an enforced policy, hand-written
+// Rego and a shadow.
+func opsProgram(t testing.TB) *Program {
+	t.Helper()
+	rego, err := ParseRego("policies/hours.rego", "package pomerium.policy\nallow := [false, {\"closed\"}]\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled(t, Source{
+		Shorthand:                    Shorthand{Users: []string{"eve@example.com"}},
+		DenyInvalidClientCertificate: true,
+		Policies: []*Policy{
+			{Name: "ops", File: "policies/ops.yaml", Line: 1, Enforced: true, Documents: []*Document{document(t, opsPolicy)}},
+			{Name: "hours", File: "policies/hours.rego", Line: 1, Rego: []*Module{rego}},
+			{Name: "trial", Shadow: true, Documents: []*Document{document(t, "allow: {or: [{groups: engineers}]}")}},
+		},
+	})
+}
+
+const opsPolicy = `
+- allow:
+    and:
+    - groups: {has: ops}
+    - source_ip: 10.0.0.0/8
+    or:
+    - email: root@example.com
+  deny:
+    or:
+    - http_path: {starts_with: /secret}
+`
+
+func valid(s Scenario) Scenario {
+	s.Request.ClientCertificate = ClientCertificate{Presented: true, Valid: true, Leaf: leaf()}
+	return s
+}
+
+func TestTheRuleThatDecided(t *testing.T) {
+	t.Parallel()
+	secret := valid(by(ada()))
+	secret.Request.Path = "/secret/1"
+	root := ada()
+	root.Email = "root@example.com"
+	tooLong := by(ada())
+	tooLong.Person.SignedInAt = someTime.Add(-2 * time.Hour)
+	for _, tc := range []struct {
+		name     string
+		p        *Program
+		scenario Scenario
+		outcome  Outcome
+		decided  []string
+	}{
+		{"an allow", opsProgram(t), valid(by(root)), Allow, []string{"policies/ops.yaml:7: allow email: {is: root@example.com}"}},
+		{"a deny", opsProgram(t), secret, Deny, []string{"policies/ops.yaml:10: deny http_path: {starts_with: /secret}"}},
+		{"no certificate", opsProgram(t), by(ada()), ClientCertificateRequired, []string{"downstream_mtls: deny invalid_client_certificate: true"}},
+		{"nobody", program(t, "allow: {or: [{email: a}, {source_ip: 10.0.0.0/8}]}"), stranger(), SignIn, []string{"line 1: allow email: {is: a}"}},
+		{"an old sign-in", program(t, "allow: {and: [{domain: example.com}, {signed_in_within: 1h}]}"), tooLong, SignInAgain, []string{"line 1: allow signed_in_within: 1h"}},
+		{"no device", program(t, "allow: {or: [{device: true}]}"), by(ada()), DeviceNeeded, []string{"line 1: allow device: {type: any}"}},
+		{"a negation as a whole", program(t, "{allow: {or: [{accept: }]}, deny: {not: [{email: x}, {http_method: PUT}]}}"), by(ada()), Deny,
+			[]string{"line 1: deny not of email: {is: x}, http_method: {is: PUT}"}},
+		{"nothing at all", program(t, "[]"), by(ada()), Deny, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			x := explained(t, tc.p, tc.scenario)
+			if x.Outcome != tc.outcome.String() || !slices.Equal(x.Decided, tc.decided) {
+				t.Errorf("%s by %q, want %v by %q", x.Outcome, x.Decided, tc.outcome, tc.decided)
+			}
+		})
+	}
+}
+
+// A defect in the explanation must be seen, and the decision stands.
+func TestADisagreementIsLoud(t *testing.T) {
+	t.Parallel()
+	p := program(t, "allow: {or: [{http_method: GET}]}")
+	p.source = Source{Documents: []*Document{document(t, "allow: {or: [{http_method: PUT}]}")}}
+	x, err := p.Explain(t.Context(), by(ada()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !x.Disagrees || x.Outcome != "allow" || !strings.Contains(explainedText(t, x), "WARNING") {
+		t.Errorf("Explain = %+v", x)
+	}
+}
+
+type awayRecords struct{}
+
+func (awayRecords) Record(context.Context, string, RecordKey, string) (*Record, error) {
+	return nil, errors.New("away\n\x1b[2J")
+}
+
+func TestNoDecisionIsExplainedAsSuch(t *testing.T) {
+	t.Parallel()
+	s := by(ada())
+	s.Records = awayRecords{}
+	x := explained(t, program(t, "allow: {or: [{record: {type: a, field: b, is: c}}]}"), s)
+	if x.Outcome != "deny" || !strings.Contains(x.Err, "away") || x.Change != nil || strings.ContainsAny(x.Err, "\n\x1b") {
+		t.Errorf("Explain = %+v", x)
+	}
+}
+
+// What a person, a request or a policy can spell does not write on a terminal.
+func TestHostileTextIsShownEscaped(t *testing.T) {
+	t.Parallel()
+	const evil = "a\n✓ allow\x1b[31m\u202ecod.\u200b\x00\U000e0041\""
+	d := ada()
+	d.Email, d.UserID, d.Groups = evil, evil, []string{evil}
+	d.Claims = map[string]any{evil: evil, "department": evil}
+	s := by(d)
+	s.Request.Path, s.Request.Method = "/"+evil, evil
+	s.Request.Header = headers(map[string]string{"X-Team": evil})
+	doc := "allow: {and: [{email: x}, {groups: x}, {claim/department: x}, {http_path: /x}, {http_header/x-team: x}, {\"claim/a\\u200bb\": x}]}"
+	src := Source{
+		Shorthand: Shorthand{Users: []string{evil}, Claims: map[string][]string{evil: {evil}}},
+		Policies:  []*Policy{{Name: evil, File: evil, Documents: []*Document{document(t, doc)}}},
+	}
+	x := explained(t, compiled(t, src), s)
+	text := explainedText(t, x)
+	for _, r := range text {
+		if r != '\n' && !unicode.IsPrint(r) {
+			t.Errorf("%U is in the text:\n%s", r, text)
+			break
+		}
+	}
+	if strings.Contains(text, "\n✓ allow\\") || strings.Count(text, "\n✓ allow") > 1 {
+		t.Errorf("a value looks like a rule:\n%s", text)
+	}
+}
+
+func TestSecretHeadersAreNotShown(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Authorization", "cookie", "Proxy-Authorization"} {
+		if got := factValue([]string{"http", "headers", name}, ast.String("s3cret")); got != "[redacted]" {
+			t.Errorf("%s is shown as %q", name, got)
+		}
+		all := ast.NewObject(ast.Item(ast.StringTerm(name), ast.StringTerm("s3cret")))
+		if got := factValue([]string{"http", "headers"}, all); strings.Contains(got, "s3cret") {
+			t.Errorf("all headers are shown as %q", got)
+		}
+	}
+}
+
+// The work is bounded by the size of the policy, not by its combinations.
+func TestALargePolicyIsExplained(t *testing.T) {
+	t.Parallel()
+	var any, all []string
+	for i := range 700 {
+		any = append(any, fmt.Sprintf("{groups: g%d}", i), fmt.Sprintf("{http_path: /p%d}", i))
+		all = append(all, fmt.Sprintf("{claim/c%d: v}", i))
+	}
+	p := program(t, "{allow: {and: ["+strings.Join(all, ", ")+"], or: ["+strings.Join(any, ", ")+"]}, deny: {or: [{http_method: GET}]}}")
+	x := explained(t, p, by(ada()))
+	if x.Err != "" {
+		t.Skip("the machine is too busy for a decision in time: ", x.Err)
+	}
+	if x.Change == nil || x.Change.Cost != costGroup+costRequest {
+		t.Errorf("change %+v, %s", x.Change, x.NoChange)
+	}
+}
