@@ -39,6 +39,7 @@ func (h *house) metrics() http.Handler {
 		return 0
 	})
 	gauge("envoy_restarts_total", "How often Envoy has been started again.", func() float64 { return float64(h.envoy.Restarts()) })
+	registry.MustRegister(policyFigures{h})
 	own := promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
@@ -53,4 +54,38 @@ func (h *house) metrics() http.Handler {
 		}
 	})
 	return mux
+}
+
+// policyFigures are those of shadow policies and of recorded decisions.
+type policyFigures struct{ house *house }
+
+var (
+	shadowFigure = prometheus.NewDesc("pomerium_policy_shadow_disagreements_total",
+		"Requests about which a shadow policy would have decided otherwise.", []string{"policy", "outcome", "would"}, nil)
+	droppedFigure = prometheus.NewDesc("pomerium_decision_log_dropped_total",
+		"Decisions that were not recorded, for lack of time or room.", nil, nil)
+	recordedFigure = prometheus.NewDesc("pomerium_decision_log_bytes", "Room that recorded decisions take.", nil, nil)
+)
+
+// Describe is that of prometheus.Collector.
+func (policyFigures) Describe(to chan<- *prometheus.Desc) {
+	to <- shadowFigure
+	to <- droppedFigure
+	to <- recordedFigure
+}
+
+// Collect is that of prometheus.Collector.
+func (f policyFigures) Collect(to chan<- prometheus.Metric) {
+	sums := map[[3]string]uint64{} // over routes
+	for _, c := range f.house.authorize.ShadowCounts() {
+		sums[[3]string{c.Policy, c.Outcome, c.Would}] += c.Count
+	}
+	for of, n := range sums {
+		to <- prometheus.MustNewConstMetric(shadowFigure, prometheus.CounterValue, float64(n), of[0], of[1], of[2])
+	}
+	if f.house.journal != nil {
+		stats := f.house.journal.Stats()
+		to <- prometheus.MustNewConstMetric(droppedFigure, prometheus.CounterValue, float64(stats.Dropped))
+		to <- prometheus.MustNewConstMetric(recordedFigure, prometheus.GaugeValue, float64(stats.Bytes))
+	}
 }

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -137,7 +139,8 @@ func TestRegoThatReachesOutDoesNotStart(t *testing.T) {
 
 // TestShadow: it looks on, and says where it disagrees.
 func TestShadow(t *testing.T) {
-	h := installPolicies(t, "", "  - {from: 'https://app.localhost', response: {status: 200, body: here}, allow_public_unauthenticated_access: true, policies: [stricter]}\n",
+	figures := net.JoinHostPort("127.0.0.1", freePort(t))
+	h := installPolicies(t, "metrics_address: "+figures, "  - {from: 'https://app.localhost', response: {status: 200, body: here}, allow_public_unauthenticated_access: true, policies: [stricter]}\n",
 		"stricter.yaml", "shadow: true\nppl: {deny: {or: [{http_path: {starts_with: /secret}}]}}\n")
 	h.in.start(t)
 	c := h.in.client(t, clientOptions{})
@@ -159,4 +162,13 @@ func TestShadow(t *testing.T) {
 		}
 		return nil
 	})
+	resp, err := http.Get("http://" + figures + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if want := `pomerium_policy_shadow_disagreements_total{outcome="allow",policy="stricter",would="deny"} 3`; err != nil || !strings.Contains(string(text), want) {
+		t.Errorf("the figures lack %q: %v", want, err)
+	}
 }
