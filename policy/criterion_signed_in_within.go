@@ -62,7 +62,7 @@ func parseAge(p *parser, path string, n *yaml.Node) operand {
 	return nil
 }
 
-const wantAge = "a duration such as 30m, 8h or 30d"
+const wantAge = "a duration of a second or more, such as 30m, 8h or 30d"
 
 // ageOf reads a duration of Go, before which days may stand.
 func ageOf(s string) (age, bool) {
@@ -81,7 +81,9 @@ func ageOf(s string) (age, bool) {
 		}
 		total += part
 	}
-	return age(total), total > 0 && total%time.Millisecond == 0
+	// A shorter one would be over before a browser is back from signing in, and
+	// send it round and round.
+	return age(total), total >= time.Second && total%time.Millisecond == 0
 }
 
 // String is the age in days, hours, minutes and seconds, without those that

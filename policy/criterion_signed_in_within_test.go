@@ -63,7 +63,7 @@ func TestSignedInWithin(t *testing.T) {
 			t.Errorf("until %v", d.Until)
 		}
 	})
-	const want = "1:33: policy.allow.or[0].signed_in_within: want a duration such as 30m, 8h or 30d"
+	const want = "1:33: policy.allow.or[0].signed_in_within: want a duration of a second or more, such as 30m, 8h or 30d"
 	runBad(t, []badCase{
 		{"a number", "allow: {or: [{signed_in_within: 8}]}", want},
 		{"nothing", "allow: {or: [{signed_in_within: ''}]}", want},
@@ -71,6 +71,7 @@ func TestSignedInWithin(t *testing.T) {
 		{"none", "allow: {or: [{signed_in_within: 0h}]}", want},
 		{"less than none", "allow: {or: [{signed_in_within: -8h}]}", want},
 		{"less than none after days", "allow: {or: [{signed_in_within: 1d-8h}]}", want},
+		{"less than a second", "allow: {or: [{signed_in_within: 999ms}]}", want},
 		{"less than a millisecond", "allow: {or: [{signed_in_within: 1us}]}", want},
 		{"half a day", "allow: {or: [{signed_in_within: 0.5d}]}", want},
 		{"weeks", "allow: {or: [{signed_in_within: 2w}]}", want},
