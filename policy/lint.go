@@ -44,6 +44,7 @@ const (
 	codeEmailCase     = "email-case"
 	codeEmailDomain   = "email-domain"
 	codePathPrefix    = "path-prefix"
+	codeWildcard      = "wildcard"
 	codeClaimGroups   = "claim-groups"
 	codeNor           = "nor"
 )

@@ -9,6 +9,7 @@ import (
 func (l *linter) habits(r *lintRule, c placedCriterion) {
 	switch o := c.operand.(type) {
 	case stringMatcher:
+		l.wildcard(r, c, o)
 		switch c.kind {
 		case criterionEmail:
 			l.emailHabits(r, c, o)
@@ -47,9 +48,20 @@ func (l *linter) emailHabits(r *lintRule, c placedCriterion, m stringMatcher) {
 	}
 }
 
+// wildcard warns of a star, which stands for itself: a deny of "/admin/*" denies
+// nothing that is there.
+func (l *linter) wildcard(r *lintRule, c placedCriterion, m stringMatcher) {
+	for _, t := range m {
+		if i := slices.IndexFunc(t.values, func(v string) bool { return strings.Contains(v, "*") }); i >= 0 {
+			l.reportAt(r, c, codeWildcard, SeverityWarning, "a star stands for itself, so "+quote(t.values[i])+" is met by a star alone",
+				"write starts_with, ends_with or contains, without a star")
+		}
+	}
+}
+
 func (l *linter) pathHabits(r *lintRule, c placedCriterion, m stringMatcher) {
 	for _, t := range m {
-		if v := t.values[0]; t.operator == "starts_with" && !strings.HasSuffix(v, "/") {
+		if v := t.values[0]; t.operator == "starts_with" && !strings.HasSuffix(v, "/") && !strings.Contains(v, "*") {
 			l.reportAt(r, c, codePathPrefix, SeverityNote, "begins more than one path: "+v+", "+v+"/… and "+v+"x as well",
 				"for what is below it, write starts_with: "+v+"/, and is: "+v+" beside it for the path itself")
 		}

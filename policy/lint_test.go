@@ -82,6 +82,7 @@ func TestLint(t *testing.T) {
 		{"upper case", "allow: {or: [{email: Ada@example.com}]}", "note email-case policy[0].allow.or[0].email"},
 		{"a domain by its end", "allow: {or: [{email: {ends_with: '@example.com'}}]}", "warning email-domain policy[0].allow.or[0].email"},
 		{"a domain anywhere", "allow: {or: [{email: {contains: example.com}}]}", "warning email-domain policy[0].allow.or[0].email"},
+		{"a star in a path", domain + "\ndeny: {or: [{http_path: {starts_with: /admin/*}}]}", "warning wildcard policy[0].deny.or[0].http_path"},
 		{"a path that begins more", domain + "\ndeny: {or: [{http_path: {starts_with: /admin}}]}", "note path-prefix policy[0].deny.or[0].http_path"},
 		{"the claim of groups", "allow: {or: [{claim/groups: x}]}", "note claim-groups policy[0].allow.or[0].claim"},
 		{"nor of one", domain + "\ndeny: {nor: [{http_method: GET}]}", "note nor policy[0].deny.nor"},
