@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // explainedCriteria are those of the model and of what it does not have.
@@ -260,4 +262,66 @@ func (x *searcher) bruteForce(ctx context.Context) (cost int, how edits) {
 		}
 	}
 	return cost, how
+}
+
+// Rule by rule and as a whole it is one decision: over hand-written Rego, named
+// policies, shadows, records and the time, without the search for a change,
+// which takes nearly all of what explaining takes.
+func TestRulesOneByOneDecideAlike(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 2))
+	criteria, all := explainedCriteria(), scenarios(t)
+	policies, each := 100, 20
+	if testing.Short() {
+		policies = 20
+	}
+	decisions, outcomes, broken := 0, map[Outcome]int{}, 0
+	agree := func(p *Program, s Scenario) {
+		decisions++
+		f := s.Facts()
+		d := p.Evaluate(t.Context(), f)
+		e, err := p.explaining()
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		v, err := e.value(t.Context(), &f)
+		if topdown.IsCancel(err) {
+			return // the machine is busy
+		}
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		got := v.decision(e)
+		outcomes[d.Outcome]++
+		if d.Err != nil {
+			broken++
+		}
+		late := topdown.IsCancel(d.Err) || topdown.IsCancel(got.Err) // the machine is busy
+		if !late && (d.Err != nil) != (got.Err != nil) || !d.agrees(got) {
+			t.Fatalf("seed %d: one by one %+v, as a whole %+v:\n%s", seed, got, d, p.Rego())
+		}
+		for _, named := range e.policies {
+			for action, mine := range map[*rule]*rule{e.allow: named.allow, e.deny: named.deny} {
+				// One without a rule for the action is not in the tree.
+				if len(mine.children) > 0 && v.halves[mine.index].truth && !v.halves[action.index].truth {
+					t.Fatalf("seed %d: policy %s is true and its %s is not", seed, named.policy.Name, action.name)
+				}
+			}
+		}
+	}
+	for range policies {
+		p := compiled(t, randomSource(t, r, criteria))
+		for range each {
+			s := all[r.IntN(len(all))]
+			agree(p, s)
+			for _, shadow := range p.shadows {
+				agree(shadow.program, s)
+			}
+		}
+	}
+	t.Logf("%d decisions, %v, %d without one", decisions, outcomes, broken)
+	if !testing.Short() && decisions < 2000 || len(outcomes) < 5 || broken == 0 {
+		t.Errorf("seed %d: %d decisions, %v, %d without one", seed, decisions, outcomes, broken)
+	}
 }
