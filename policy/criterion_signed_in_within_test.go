@@ -84,7 +84,7 @@ func TestSignedInWithin(t *testing.T) {
 func TestAgesHaveOneForm(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"8h": "8h", "30d": "30d", "1d0h": "1d", "36h": "1d12h", "90m": "1h30m", "90s": "1m30s", "1h5s": "1h0m5s", "1500ms": "1.5s", "10ms": "10ms", "20m": "20m", "10h": "10h",
+		"8h": "8h", "30d": "30d", "1d0h": "1d", "36h": "1d12h", "90m": "1h30m", "90s": "1m30s", "1h5s": "1h0m5s", "1500ms": "1.5s", "1010ms": "1.01s", "20m": "20m", "10h": "10h",
 	} {
 		a, ok := ageOf(text)
 		if !ok || a.String() != want {
