@@ -133,15 +133,20 @@ type searcher struct {
 	base     *Scenario
 	stranger bool // nobody was signed in at first
 	moments  []moment
+	asked    int // scenarios that were evaluated
+}
+
+func newSearcher(ctx context.Context, p *Program, e *explainer, s Scenario) *searcher {
+	x := &searcher{p: p, e: e, base: &s, stranger: s.Person == nil}
+	x.moments = x.findMoments(ctx)
+	return x
 }
 
 // smallestChange returns nil where none was found. First it follows the rules:
 // which edits make what false that must be false, and true that must be true.
 // Then it tries whether fewer do, in all combinations that cost less. Both are
 // bounded, the more so the larger the policy is.
-func (p *Program) smallestChange(ctx context.Context, e *explainer, s Scenario) *foundChange {
-	x := &searcher{p: p, e: e, base: &s, stranger: s.Person == nil}
-	x.moments = x.findMoments(ctx)
+func (x *searcher) smallestChange(ctx context.Context) *foundChange {
 	best := x.guided(ctx)
 	if cheaper := x.combined(ctx, best); cheaper != nil {
 		best = cheaper
@@ -149,13 +154,18 @@ func (p *Program) smallestChange(ctx context.Context, e *explainer, s Scenario) 
 	if best == nil {
 		return nil
 	}
-	changed := best.edits.applied(x.base)
-	f := changed.Facts()
 	var err error
-	if best.after, err = e.value(ctx, &f); err != nil {
+	if best.after, err = x.value(ctx, best.edits.applied(x.base)); err != nil {
 		return nil
 	}
 	return best
+}
+
+// value evaluates the rules one by one.
+func (x *searcher) value(ctx context.Context, s *Scenario) (*valuation, error) {
+	x.asked++
+	f := s.Facts()
+	return x.e.value(ctx, &f)
 }
 
 // allows asks the program that decides.
@@ -164,6 +174,7 @@ func (x *searcher) allows(ctx context.Context, es edits) bool {
 	if s == nil {
 		return false
 	}
+	x.asked++
 	return x.p.Evaluate(ctx, s.Facts()).Outcome == Allow
 }
 
@@ -209,8 +220,7 @@ func (x *searcher) guided(ctx context.Context) *foundChange {
 		if s == nil {
 			continue
 		}
-		f := s.Facts()
-		v, err := x.e.value(ctx, &f)
+		v, err := x.value(ctx, s)
 		if err != nil {
 			return nil
 		}
@@ -273,8 +283,7 @@ func (x *searcher) pool(ctx context.Context) edits {
 		byText[in.text] = in
 		s = edits{in}.applied(s)
 	}
-	f := s.Facts()
-	v, err := x.e.value(ctx, &f)
+	v, err := x.value(ctx, s)
 	if err != nil {
 		return nil
 	}

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -101,5 +103,96 @@ func TestAScenarioIsNotChangedByWhatIsTried(t *testing.T) {
 	after := s.Facts()
 	if before.Person.term.Value.Compare(after.Person.term.Value) != 0 {
 		t.Errorf("before %v\nafter %v", before.Person.term, after.Person.term)
+	}
+}
+
+func TestWhyThereIsNoChange(t *testing.T) {
+	t.Parallel()
+	written := func(ppl, rego string) Source {
+		return Source{Documents: []*Document{document(t, ppl)}, Policies: []*Policy{{Name: "w", Rego: []*Module{explainedModule(t, rego)}}}}
+	}
+	plain := func(ppl string) Source { return Source{Documents: []*Document{document(t, ppl)}} }
+	const accept = "allow: {or: [{accept: }]}"
+	const denied, closed = "a rule denies whoever asks and whatever is asked for", "no rule can allow anybody anything"
+	for _, tc := range []struct {
+		name string
+		s    Source
+		want string
+	}{
+		{"a deny of everybody", plain("{allow: {or: [{accept: }]}, deny: {or: [{http_method: PUT}, {accept: }]}}"), denied},
+		{"by a negation", plain("{allow: {or: [{accept: }]}, deny: {not: [{reject: }]}}"), denied},
+		{"reject", plain("allow: {or: [{reject: }]}"), closed},
+		{"reject beside others", plain("allow: {and: [{groups: ops}, {reject: }]}"), closed},
+		{"a negation of everybody", plain("allow: {not: [{accept: }, {groups: ops}]}"), closed},
+		{"no rule", plain("[]"), closed},
+		{"only a deny", plain("deny: {or: [{http_method: PUT}]}"), closed},
+		{"Rego that does not allow", written("[]", "allow if input.http.method == \"PUT\""), "only hand-written Rego can allow, and what would turn it is not known"},
+		{"Rego that denies", written(accept, "deny if input.http.method == \"GET\""), "hand-written Rego denies, and what would turn it is not known"},
+		{"Rego that denies where nothing can allow", written("[]", "deny if input.http.method == \"GET\""), closed},
+		{"what cannot be made up", plain("allow: {or: [{client_certificate: {fingerprint: '" + zeros + "'}}]}"), "no change was found of who asks, of the request or of the time"},
+		{"an error, which says enough", written(accept, "allow := [input.http.method]"), ""},
+		{"an allow", plain(accept), ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			x := explained(t, compiled(t, tc.s), by(ada()))
+			if x.Change != nil || x.NoChange != tc.want {
+				t.Errorf("change %+v, none because %q, want %q", x.Change, x.NoChange, tc.want)
+			}
+			if x.Outcome != "allow" && x.NoChange == "" && x.Err == "" {
+				t.Error("nothing is said")
+			}
+		})
+	}
+}
+
+// Beside Rego that denies, whatever else is asked, a change of the rest is not
+// offered; beside Rego that does not, it is.
+func TestChangesBesideHandWrittenRego(t *testing.T) {
+	t.Parallel()
+	p := compiled(t, Source{
+		Documents: []*Document{document(t, "allow: {or: [{groups: ops}]}")},
+		Policies:  []*Policy{{Name: "w", Rego: []*Module{explainedModule(t, "deny if input.http.method == \"PUT\"")}}},
+	})
+	if x := explained(t, p, by(ada())); x.Change == nil || !slices.Equal(x.Change.Needs, []string{`member of group "ops"`}) {
+		t.Errorf("change %+v, %q", x.Change, x.NoChange)
+	}
+	s := by(ada())
+	s.Request.Method = "PUT"
+	if x := explained(t, p, s); x.Change != nil || x.NoChange == "" {
+		t.Errorf("change %+v, %q", x.Change, x.NoChange)
+	}
+}
+
+// Each step evaluates the whole policy, so there are the fewer the larger it is.
+func TestTheSearchIsBoundedInSteps(t *testing.T) {
+	t.Parallel()
+	many := func(operator, criterion string) string {
+		all := make([]string, 2000)
+		for i := range all {
+			all[i] = "{" + fmt.Sprintf(criterion, i) + "}"
+		}
+		return "{allow: {" + operator + ": [" + strings.Join(all, ", ") + "]}}"
+	}
+	// Two searches, what they find, the pool and the last look.
+	const most = 2*minSearchSteps + 3
+	for _, tc := range []struct{ name, ppl string }{
+		{"all of them", many("and", "claim/c%d: v")},
+		{"one of them", many("or", "groups: g%d")},
+		{"none of them", many("nor", "email: {not: u%d@x.example}")},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			p := program(t, tc.ppl)
+			e, err := p.explaining()
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := newSearcher(t.Context(), p, e, by(ada()))
+			x.smallestChange(t.Context())
+			if x.asked == 0 || x.asked > most {
+				t.Errorf("asked %d times, want at most %d", x.asked, most)
+			}
+		})
 	}
 }

@@ -45,9 +45,9 @@ func (x *Explanation) conclude(ctx context.Context, p *Program, e *explainer, v 
 	default:
 		x.Why = "no rule allows"
 	}
-	found := p.smallestChange(ctx, e, s)
+	found := newSearcher(ctx, p, e, s).smallestChange(ctx)
 	if found == nil {
-		x.NoChange = "no change was found of who asks, of the request or of the time"
+		x.NoChange = v.noChange(ctx, e)
 		return
 	}
 	x.Change = &Change{Needs: found.needs(), Cost: found.cost}

@@ -61,6 +61,7 @@ func (x *searcher) findMoments(ctx context.Context) []moment {
 		s.Now = at
 		f := s.Facts()
 		for _, c := range clocked {
+			x.asked++
 			m.truths[c.rule.index] = c.program.Evaluate(ctx, f).Allow
 		}
 		if !slices.ContainsFunc(out, m.same) {

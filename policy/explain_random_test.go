@@ -208,7 +208,8 @@ func TestTheSmallestChangeIsTheSmallest(t *testing.T) {
 		if p.Evaluate(t.Context(), s.Facts()).Outcome == Allow {
 			continue
 		}
-		got := p.smallestChange(t.Context(), e, s)
+		x := newSearcher(t.Context(), p, e, s)
+		got := x.smallestChange(t.Context())
 		if got == nil {
 			none++
 		} else {
@@ -220,8 +221,6 @@ func TestTheSmallestChangeIsTheSmallest(t *testing.T) {
 				t.Errorf("cost %d of %q", got.cost, got.needs())
 			}
 		}
-		x := &searcher{p: p, e: e, base: &s, stranger: s.Person == nil}
-		x.moments = x.findMoments(t.Context())
 		best, how := x.bruteForce(t.Context())
 		if best > 0 && (got == nil || got.cost > best) {
 			t.Errorf("seed %d: %q costs %d; offered was %+v:\n%s%+v", seed, how.name(), best, got, text, s.Person)

@@ -172,30 +172,6 @@ func TestTheSmallestChangeOfEachCriterion(t *testing.T) {
 	}
 }
 
-func TestNoChangeIsSaidToBeNone(t *testing.T) {
-	t.Parallel()
-	broken, err := ParseRego("x.rego", "allow := [input.http.method]")
-	if err != nil {
-		t.Fatal(err)
-	}
-	written, err := ParseRego("x.rego", "allow if input.http.method == \"PUT\"")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, p := range map[string]*Program{
-		"a deny of everybody":  program(t, "{allow: {or: [{accept: true}]}, deny: {or: [{accept: true}]}}"),
-		"reject":               program(t, "allow: {or: [{reject: true}]}"),
-		"no rule":              program(t, "[]"),
-		"hand-written Rego":    compiled(t, Source{Policies: []*Policy{{Name: "w", Rego: []*Module{written}}}}),
-		"a module that breaks": compiled(t, Source{Policies: []*Policy{{Name: "b", Rego: []*Module{broken}}}}),
-	} {
-		x := explained(t, p, by(ada()))
-		if x.Change != nil || x.Outcome != "deny" || x.NoChange == "" && x.Err == "" {
-			t.Errorf("%s: %s, change %+v, none because %q, error %q", name, x.Outcome, x.Change, x.NoChange, x.Err)
-		}
-	}
-}
-
 func TestALongPolicyIsExplainedInBounds(t *testing.T) {
 	t.Parallel()
 	var rules []string
