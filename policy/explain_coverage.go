@@ -38,7 +38,7 @@ type Untouched struct {
 	Policy string `json:"policy,omitempty"`
 	Key    string `json:"key,omitempty"` // the shorthand key that it stands for
 	Rule   string `json:"rule"`
-	// Never is what it never was: "true", "false" or "true or false".
+	// Never is what it never was: "true" or "false".
 	Never string `json:"never"`
 }
 
@@ -106,12 +106,38 @@ func (c *Coverage) see(key coveredKey, n *Node) {
 	}
 	seen := c.rules[key]
 	if seen == nil {
-		constantTrue, constantFalse := n.Kind == KindCriterion && n.Name == "accept", n.Kind == KindCriterion && n.Name == "reject"
-		seen = &covered{node: n, mayBe: [2]bool{!constantFalse, !constantTrue}, firstSeen: len(c.rules)}
+		seen = &covered{node: n, firstSeen: len(c.rules)}
+		seen.mayBe[0], seen.mayBe[1] = n.mayBe()
 		c.rules[key] = seen
 	}
 	seen.yes = seen.yes || n.Value
 	seen.no = seen.no || !n.Value
+}
+
+// mayBe says whether a rule can be true, and whether false: not both, where
+// constants settle it, and then no test could show the other.
+func (n *Node) mayBe() (yes, no bool) {
+	if len(n.Children) == 0 {
+		return n.Kind != KindCriterion || n.Name != "reject", n.Kind != KindCriterion || n.Name != "accept"
+	}
+	r := rule{operator: operatorOr}
+	if n.Kind == KindOperator {
+		r.operator = operator(n.Name)
+	}
+	all, negated := r.joins()
+	yes, no = all, !all
+	for _, child := range n.Children {
+		childYes, childNo := child.mayBe()
+		if all {
+			yes, no = yes && childYes, no || childNo
+		} else {
+			yes, no = yes || childYes, no && childNo
+		}
+	}
+	if negated {
+		return no, yes
+	}
+	return yes, no
 }
 
 // Seen returns how many of the values that rules can have were seen.
@@ -138,19 +164,18 @@ func (c *Coverage) Report() []Untouched {
 	}
 	var places []place
 	for key, r := range c.rules {
-		var never []string
-		if r.mayBe[0] && !r.yes {
-			never = append(never, "true")
-		}
-		if r.mayBe[1] && !r.no {
-			never = append(never, "false")
-		}
-		if len(never) == 0 {
+		untouched := "" // one value at most: whatever is here was seen
+		switch {
+		case r.mayBe[0] && !r.yes:
+			untouched = "true"
+		case r.mayBe[1] && !r.no:
+			untouched = "false"
+		default:
 			continue
 		}
 		places = append(places, place{Untouched{
 			File: key.file, Line: key.line, Column: key.column, Policy: key.policy, Key: key.short,
-			Rule: r.node.label(), Never: strings.Join(never, " or "),
+			Rule: r.node.label(), Never: untouched,
 		}, r.firstSeen})
 	}
 	slices.SortFunc(places, func(a, b place) int {

@@ -143,3 +143,26 @@ func TestALargePolicyIsExplained(t *testing.T) {
 		t.Errorf("change %+v, %s", x.Change, x.NoChange)
 	}
 }
+
+// BenchmarkExplain explains a denial with its search for a change, an allow,
+// which needs none, and the denial of a policy with a little of everything.
+func BenchmarkExplain(b *testing.B) {
+	somebody := by(PersonData{SessionID: "s", UserID: "u", Email: "a@b.example"})
+	ordinary := program(b, ordinary)
+	allowed := by(PersonData{SessionID: "s", UserID: "u", Email: "a@example.org"})
+	for _, bc := range []struct {
+		name string
+		p    *Program
+		s    Scenario
+	}{{"denied", ordinary, somebody}, {"allowed", ordinary, allowed}, {"of everything", opsProgram(b), valid(somebody)}} {
+		b.Run(bc.name, func(b *testing.B) {
+			explained(b, bc.p, bc.s)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := bc.p.Explain(b.Context(), bc.s); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -183,109 +182,5 @@ func TestALongPolicyIsExplainedInBounds(t *testing.T) {
 	// On a busy machine even the decision may be late, and then there is none.
 	if x.Outcome != "allow" && x.Change == nil && x.NoChange == "" && x.Err == "" {
 		t.Errorf("%s, and nothing is said of what would allow", x.Outcome)
-	}
-}
-
-func TestCoverageNamesWhatNoTestHasTouched(t *testing.T) {
-	t.Parallel()
-	p := compiled(t, Source{Policies: []*Policy{{Name: "ops", File: "ops.yaml", Line: 1, Documents: []*Document{
-		document(t, "allow:\n  or:\n  - groups: ops\n  - email: root@x.example\ndeny:\n  or:\n  - http_method: PUT\n")}}}})
-	c := NewCoverage()
-	report := func() (lines []string) {
-		for _, u := range c.Report() {
-			lines = append(lines, u.String())
-		}
-		return lines
-	}
-	c.Add(explained(t, p, by(ada())))
-	if got := report(); !slices.ContainsFunc(got, func(s string) bool {
-		return strings.HasPrefix(s, "ops.yaml:3: ") && strings.HasSuffix(s, "never true")
-	}) {
-		t.Errorf("after one test: %q", got)
-	}
-	ops := ada()
-	ops.Groups = []string{"ops"}
-	c.Add(explained(t, p, by(ops)))
-	put := by(ops)
-	put.Request.Method = "PUT"
-	c.Add(explained(t, p, put))
-	got := report()
-	if len(got) == 0 || slices.ContainsFunc(got, func(s string) bool { return !strings.Contains(s, "email") }) {
-		t.Errorf("only the address is untouched, and the report is %q", got)
-	}
-	if seen, all := c.Seen(); seen >= all || seen == 0 {
-		t.Errorf("%d of %d seen", seen, all)
-	}
-	root := ada()
-	root.Email = "root@x.example"
-	c.Add(explained(t, p, by(root)))
-	if got := report(); len(got) != 0 {
-		t.Errorf("everything is touched, and the report is %q", got)
-	}
-}
-
-func TestCoverageOfHandWrittenRego(t *testing.T) {
-	t.Parallel()
-	m, err := ParseRego("x.rego", "deny if input.http.method == \"PUT\"\n\nallow if input.http.path == \"/reports/1\"")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := compiled(t, Source{Policies: []*Policy{{Name: "x", Rego: []*Module{m}}}})
-	c := NewCoverage()
-	s := by(ada())
-	c.Add(explained(t, p, s))
-	if seen, all := c.Seen(); seen != 2 || all != 4 {
-		t.Errorf("after one test %d of %d branches, want 2 of 4: %v", seen, all, c.Report())
-	}
-	s.Request.Method, s.Request.Path = "PUT", "/"
-	c.Add(explained(t, p, s))
-	if got := c.Report(); len(got) != 0 {
-		t.Errorf("both values of both halves are seen, and the report is %v", got)
-	}
-}
-
-func TestFailingAreThePoliciesThatKeepOut(t *testing.T) {
-	t.Parallel()
-	says := func(name, ppl string) *Policy {
-		return &Policy{Name: name, Explanation: "because of " + name, Documents: []*Document{document(t, ppl)}}
-	}
-	silent := &Policy{Name: "silent", Documents: []*Document{document(t, "allow: {or: [{groups: x}]}")}}
-	shadow := says("shadow", "deny: {or: [{accept: true}]}")
-	shadow.Shadow = true
-	p := compiled(t, Source{Policies: []*Policy{
-		says("ops", "allow: {or: [{groups: ops}]}"), says("writes", "deny: {or: [{http_method: PUT}]}"), silent, shadow,
-	}})
-	names := func(f Facts) (out []string) {
-		for _, one := range p.Failing(t.Context(), f) {
-			out = append(out, one.Name)
-		}
-		return out
-	}
-	f := signedIn(ada())
-	if diff := cmp.Diff([]string{"ops"}, names(f)); diff != "" {
-		t.Errorf("where nothing allows (-want +got):\n%s", diff)
-	}
-	f.Request.Method = "PUT"
-	if diff := cmp.Diff([]string{"writes"}, names(f)); diff != "" {
-		t.Errorf("where one denies (-want +got):\n%s", diff)
-	}
-	ops := ada()
-	ops.Groups = []string{"ops"}
-	if got := names(signedIn(ops)); len(got) != 0 {
-		t.Errorf("where all is well: %q", got)
-	}
-	if q := program(t, "allow: {or: [{groups: x}]}"); q.Failing(t.Context(), f) != nil || q.hasSomethingToSay() {
-		t.Error("a policy without words has some")
-	}
-}
-
-func BenchmarkExplain(b *testing.B) {
-	p := program(b, ordinary)
-	s := by(PersonData{SessionID: "s", UserID: "u", Email: "a@b.example"})
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := p.Explain(b.Context(), s); err != nil {
-			b.Fatal(err)
-		}
 	}
 }
