@@ -25,8 +25,20 @@
 //	facts.go        what is asked, as values that Rego reads
 //	decide.go       Program + Facts -> Decision
 //	memory.go       decisions already made
-//	explain*.go     why: explain_rules.go evaluates every rule of a Source by
-//	                itself, explain_change.go looks for what would allow
+//	shadow.go       what would be decided with a policy that judges without effect
+//	explain.go      why it is decided so: Program + Scenario -> Explanation
+//	explain_rules.go, explain_value.go: every rule by itself, and what it comes to
+//	explain_read.go what a rule looked at; explain_decided.go: which decided
+//	explain_change.go what would allow; explain_options.go: which facts to change
+//	explain_edit*.go the changes of each fact; explain_none.go: why there is none
+//	explain_text.go Explanation -> a page of text, with nothing in it that acts
+//	explain_coverage.go which rules explanations have shown to be true and false
+//	explain_failing.go the policies of which somebody denied is told
+//	lint.go         Source -> what is probably not meant; lint_rule.go: its rules
+//	lint_fact.go, lint_prove.go: what a rule takes, and that nothing can be so
+//	lint_truth.go, lint_habit.go: what is said of it for certain, and with doubt
+//	tidy.go         YAML -> the same YAML in one layout; tidy_layout.go,
+//	                tidy_comment.go, tidy_rego.go: its parts
 //	format.go       Document -> YAML, for people
 //	schema.go       the language as JSON Schema, for editors; schema_form.go: its operands
 //

@@ -15,35 +15,11 @@ func (x *Explanation) conclude(ctx context.Context, p *Program, e *explainer, v 
 			n.Decided = true
 		}
 	}
-	allow, deny := e.allow, e.deny
-	switch {
-	case d.Err != nil:
-		x.Why = "the policy has no decision, which is a denial"
+	why, rules := v.why(e, d)
+	x.Why = why
+	mark(rules)
+	if d.Err != nil || d.Outcome == Allow {
 		return
-	case d.Outcome == ClientCertificateRequired:
-		x.Why = "no client certificate was presented"
-		mark(v.saying(deny, reasonCertificateRequired))
-	case d.Outcome == ClientCertificateInvalid:
-		x.Why = "the client certificate is not valid"
-		mark(v.saying(deny, reasonCertificateInvalid))
-	case d.Outcome == SignIn:
-		x.Why = "nobody is signed in, and the policy asks who it is"
-		mark(slices.Concat(v.saying(allow, reasonUnauthenticated), v.saying(deny, reasonUnauthenticated)))
-	case d.Outcome == SignInAgain:
-		x.Why = "the policy asks for a newer sign-in"
-		mark(slices.Concat(v.saying(allow, reasonSignedInLongAgo), v.saying(deny, reasonSignedInLongAgo)))
-	case d.Outcome == DeviceNeeded:
-		x.Why = "the policy asks for a device, and none has shown itself"
-		mark(slices.Concat(v.saying(allow, reasonDeviceUnauthenticated), v.saying(deny, reasonDeviceUnauthenticated)))
-	case d.Deny:
-		x.Why = "a rule denies, and a deny outranks every allow"
-		mark(v.deciding(deny))
-	case d.Allow:
-		x.Why = "a rule allows, and none denies"
-		mark(v.deciding(allow))
-		return
-	default:
-		x.Why = "no rule allows"
 	}
 	found := newSearcher(ctx, p, e, s).smallestChange(ctx)
 	if found == nil {
@@ -51,7 +27,7 @@ func (x *Explanation) conclude(ctx context.Context, p *Program, e *explainer, v 
 		return
 	}
 	x.Change = &Change{Needs: found.needs(), Cost: found.cost}
-	rules := found.after.deciding(allow)
+	rules = found.after.deciding(e.allow)
 	for _, r := range rules {
 		x.Change.Satisfies = append(x.Change.Satisfies, nodes[r.index].sentence(r))
 	}
@@ -59,6 +35,32 @@ func (x *Explanation) conclude(ctx context.Context, p *Program, e *explainer, v 
 		x.Why = "no rule allows; the nearest is"
 		mark(rules)
 	}
+}
+
+// why is a sentence about the decision, with the rules that made it.
+func (v *valuation) why(e *explainer, d Decision) (string, []*rule) {
+	saying := func(reason string) []*rule {
+		return slices.Concat(v.saying(e.allow, reason), v.saying(e.deny, reason))
+	}
+	switch {
+	case d.Err != nil:
+		return "the policy has no decision, which is a denial", nil
+	case d.Outcome == ClientCertificateRequired:
+		return "no client certificate was presented", v.saying(e.deny, reasonCertificateRequired)
+	case d.Outcome == ClientCertificateInvalid:
+		return "the client certificate is not valid", v.saying(e.deny, reasonCertificateInvalid)
+	case d.Outcome == SignIn:
+		return "nobody is signed in, and the policy asks who it is", saying(reasonUnauthenticated)
+	case d.Outcome == SignInAgain:
+		return "the policy asks for a newer sign-in", saying(reasonSignedInLongAgo)
+	case d.Outcome == DeviceNeeded:
+		return "the policy asks for a device, and none has shown itself", saying(reasonDeviceUnauthenticated)
+	case d.Deny:
+		return "a rule denies, and a deny outranks every allow", v.deciding(e.deny)
+	case d.Allow:
+		return "a rule allows, and none denies", v.deciding(e.allow)
+	}
+	return "no rule allows", nil
 }
 
 // deciding are the rules below r that make it true: criteria under or, and
