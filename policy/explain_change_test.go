@@ -196,3 +196,25 @@ func TestTheSearchIsBoundedInSteps(t *testing.T) {
 		})
 	}
 }
+
+// What is not here would be called hopeless, and no change of it be tried.
+func TestEveryCriterionCanBeTurnedButConstants(t *testing.T) {
+	t.Parallel()
+	for _, name := range criterionNames() {
+		constant := name == "accept" || name == "reject"
+		if turns := editors(name) != nil || criteria[name].until != nil; turns == constant {
+			t.Errorf("criterion %s: constant %v, and it can be turned %v", name, constant, turns)
+		}
+	}
+}
+
+func TestALongHeaderIsCutInWhatIsNeeded(t *testing.T) {
+	t.Parallel()
+	s := by(ada())
+	s.Request.Header = headers(map[string]string{"X-Team": strings.Repeat("x", 60_000)})
+	// "a" alone is refused, so that the first that helps goes on with what was sent.
+	x := explained(t, program(t, "allow: {and: [{http_header/x-team: {starts_with: a}}, {http_header/x-team: {not: a}}]}"), s)
+	if x.Change == nil || !strings.Contains(x.Change.Needs[0], "more characters") || len(x.Change.Needs[0]) > 3*maxShownText {
+		t.Errorf("change %+v, and %d bytes of text", x.Change, len(explainedText(t, x)))
+	}
+}

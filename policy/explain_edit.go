@@ -128,7 +128,7 @@ func (e edit) values(what string, c criterion, want bool, current, other string,
 	for _, v := range m.values(want, current, other) {
 		one := e
 		one.key = what
-		one.text = what + " " + strconv.Quote(v)
+		one.text = what + " " + strconv.Quote(cut(v)) // v may be what a stranger sent, and more
 		if !want || !m.names(v) {
 			one.text += fmt.Sprintf(", or another for which %s is %t", c.text(), want)
 		}
