@@ -320,7 +320,8 @@ func TestRulesOneByOneDecideAlike(t *testing.T) {
 		}
 	}
 	t.Logf("%d decisions, %v, %d without one", decisions, outcomes, broken)
-	if !testing.Short() && decisions < 2000 || len(outcomes) < 5 || broken == 0 {
+	// The few of a short run may be all of one kind.
+	if !testing.Short() && (decisions < 2000 || len(outcomes) < 5 || broken == 0) {
 		t.Errorf("seed %d: %d decisions, %v, %d without one", seed, decisions, outcomes, broken)
 	}
 }
