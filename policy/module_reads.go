@@ -108,7 +108,7 @@ func follow(ref ast.Ref) reference {
 
 func unknownInput(path, name string, node *inputNode) string {
 	problem := path + " does not exist"
-	if near := nearest(name, slices.Sorted(maps.Keys(node.fields))); near != "" {
+	if near := Nearest(name, slices.Sorted(maps.Keys(node.fields))); near != "" {
 		return problem + ", want " + strings.TrimSuffix(path, name) + near
 	}
 	return problem

@@ -179,7 +179,7 @@ func (p *parser) unknownCriterion(path string, key *yaml.Node, name string) {
 // one that it has.
 func (p *parser) unknown(path string, at *yaml.Node, what, name string, known []string) {
 	problem := fmt.Sprintf("unknown %s %q", what, name)
-	if near := nearest(strings.ToLower(name), known); near != "" {
+	if near := Nearest(strings.ToLower(name), known); near != "" {
 		problem += fmt.Sprintf(" (did you mean %q?)", near)
 	}
 	p.report(path, at, problem, "one of "+strings.Join(known, ", "))

@@ -1,9 +1,9 @@
 package policy
 
-// nearest returns the known name that name was most likely meant to be, or ""
-// when none is near: at most two edits, and
-// no more than half of the name.
-func nearest(name string, known []string) string {
+// Nearest returns the known name that name was most likely meant to be, or ""
+// when none is near: at most two edits, and no more than half of the name. Of
+// several that are as near it returns the first. Case counts.
+func Nearest(name string, known []string) string {
 	best, bestDistance := "", min(3, len(name)/2+1)
 	for _, k := range known {
 		if d := distance(name, k); d < bestDistance {
