@@ -14,6 +14,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
+
+	"github.com/cardea-proxy/cardea/internal/schematest"
 )
 
 // referenceText is the reference as the schemas take it.
@@ -33,28 +35,7 @@ func validator(t testing.TB, made func(string) (map[string]any, error)) *jsonsch
 	if err != nil {
 		t.Fatal(err)
 	}
-	return validatorOf(t, s)
-}
-
-func validatorOf(t testing.TB, s map[string]any) *jsonschema.Schema {
-	t.Helper()
-	text, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("schema.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := c.Compile("schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return compiled
+	return schematest.Compile(t, s)
 }
 
 // plain reads YAML as an editor gives it to a validator.
@@ -169,7 +150,7 @@ func TestSchemaOfValues(t *testing.T) {
 		types = append(types, e)
 	}
 	for _, typ := range types {
-		s := validatorOf(t, schema{"$defs": w.values(), "allOf": []any{valueOf(typ)}})
+		s := schematest.Compile(t, schema{"$defs": w.values(), "allOf": []any{valueOf(typ)}})
 		for _, sample := range samples {
 			var n yaml.Node
 			if err := yaml.Unmarshal([]byte(sample), &n); err != nil {

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/cardea-proxy/cardea/internal/schematest"
 )
 
 func sprint(v any) string { return fmt.Sprintf("%+v", v) }
@@ -39,7 +41,7 @@ func FuzzParse(f *testing.F) {
 	d := ada()
 	d.SignedInAt, d.Grants, d.Devices = modelBase, []Grant{{"ops", modelBase.Add(1)}}, []Device{{"a", DeviceEnclave, false}}
 	person, records := NewPerson(d), onceThere{newRecord(f, laptopData())}
-	valid := schemaValidator(f)
+	valid := schematest.Compile(f, Schema())
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var n yaml.Node
 		if yaml.Unmarshal(text, &n) != nil {

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -12,29 +10,9 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
-)
 
-// schemaValidator is the schema as a validator reads it, from its JSON.
-func schemaValidator(t testing.TB) *jsonschema.Schema {
-	t.Helper()
-	text, err := json.Marshal(Schema())
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("policy.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	s, err := c.Compile("policy.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
+	"github.com/cardea-proxy/cardea/internal/schematest"
+)
 
 // asJSON is a tree as an editor gives it to a validator: dates are text.
 func asJSON(t testing.TB, n *yaml.Node) any {
@@ -70,7 +48,7 @@ func asJSON(t testing.TB, n *yaml.Node) any {
 // TestSchemaAgreesWithParse gives the same policies to both.
 func TestSchemaAgreesWithParse(t *testing.T) {
 	t.Parallel()
-	s := schemaValidator(t)
+	s := schematest.Compile(t, Schema())
 	criterion := func(texts ...string) []string {
 		for i, text := range texts {
 			texts[i] = "allow: {or: [" + text + "]}"
@@ -148,7 +126,7 @@ func parsedAndValid(t testing.TB, s *jsonschema.Schema, text string) (parsed, va
 // TestSchemaTakesRandomPolicies gives it what parses for certain.
 func TestSchemaTakesRandomPolicies(t *testing.T) {
 	t.Parallel()
-	s, r := schemaValidator(t), rand.New(rand.NewPCG(1, 2))
+	s, r := schematest.Compile(t, Schema()), rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		text := randomText(r, explainedCriteria(), 3, 4)
 		if parsed, valid := parsedAndValid(t, s, text); parsed != nil || valid != nil {

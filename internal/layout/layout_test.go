@@ -73,7 +73,7 @@ func judge(from, to string, test bool) string {
 		return "nothing imports cmd"
 	case inAny(to, cmdOnly) && !within(from, to):
 		return "only cmd imports it"
-	case test && (within(to, "internal/testidp") || within(to, "databroker")):
+	case test && (within(to, "internal/testidp") || within(to, "internal/schematest") || within(to, "databroker")):
 		return ""
 	case room == "":
 		return "the folder is not in the table of rooms"
