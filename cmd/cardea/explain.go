@@ -9,9 +9,11 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/policy"
 	"github.com/cardea-proxy/cardea/policy/fixture"
 	"github.com/spf13/cobra"
@@ -40,7 +42,8 @@ func explainCommand(env *viper.Viper, t terminal) *cobra.Command {
 		Long: "Says how a request is decided: every rule with its value and what it read, the\n" +
 			"rule that decided, and the smallest change that would allow.\n\n" +
 			"With --url, the request is the one that the other flags describe, decided by the\n" +
-			"configuration of --config. Without --email and --user nobody is signed in.\n" +
+			"configuration of --config. Without --email and --user nobody is signed in. A person\n" +
+			"under users has the groups of there, unless --groups says others.\n" +
 			"With --request, it is one that a running instance has decided and recorded; the\n" +
 			"id is on the page that a denied person sees, and in the log.",
 		Example: "  cardea policy explain --config config.yaml --url https://reports.example.com/ --email ada@example.com --groups finance\n" +
@@ -61,7 +64,7 @@ func explainCommand(env *viper.Viper, t terminal) *cobra.Command {
 	f.StringVar(&a.method, "method", "", "method of the request (default GET)")
 	f.StringVar(&a.email, "email", "", "e-mail address of who is signed in")
 	f.StringVar(&a.user, "user", "", "id that the identity provider gave the person (default: the e-mail address)")
-	f.StringSliceVar(&a.groups, "groups", nil, "groups of the person, with commas")
+	f.StringSliceVar(&a.groups, "groups", nil, "groups of the person, with commas (default: those under users, with idp_provider local)")
 	f.StringArrayVar(&a.claims, "claim", nil, "claim of the person, name=value; again for more, also of one name")
 	f.StringSliceVar(&a.grants, "grant", nil, "grants that the person holds, with commas")
 	f.DurationVar(&a.signedIn, "signed-in", 0, "how long ago the person signed in")
@@ -91,6 +94,10 @@ func explainURL(ctx context.Context, cmd *cobra.Command, env *viper.Viper, a ask
 	if f.program == nil {
 		return fmt.Errorf("explain: no policy decides about %s: %s", a.url, f.why)
 	}
+	var known string
+	if !cmd.Flags().Changed("groups") {
+		known = a.asUser(o.config)
+	}
 	s, err := a.scenario(f.request, time.Now())
 	if err != nil {
 		return fmt.Errorf("explain: %w", err)
@@ -101,15 +108,41 @@ func explainURL(ctx context.Context, cmd *cobra.Command, env *viper.Viper, a ask
 	}
 	if a.json {
 		return writeJSON(t.out, struct {
-			Route string `json:"route"`
-			Line  int    `json:"line"`
+			Route  string `json:"route"`
+			Line   int    `json:"line"`
+			Person string `json:"person,omitempty"` // what the configuration knows of them
 			*policy.Explanation
-		}{f.route.From.String(), f.route.Line, x})
+		}{f.route.From.String(), f.route.Line, known, x})
 	}
-	if _, err := fmt.Fprintf(t.out, "route %s (line %d)\n", f.route.From, f.route.Line); err != nil {
+	if known != "" {
+		known = "person " + known + "\n"
+	}
+	if _, err := fmt.Fprintf(t.out, "route %s (line %d)\n%s", f.route.From, f.route.Line, known); err != nil {
 		return err
 	}
 	return x.Text(t.out)
+}
+
+// asUser gives a person of the built-in provider what they would come with: the
+// address in lower case, and their groups, also as the claim. It returns words of
+// that, or "" where the configuration lists no people or none is asked about.
+func (a *asked) asUser(c *config.Config) string {
+	if a.email == "" || c.IDPProvider != "local" {
+		return ""
+	}
+	email := strings.ToLower(a.email)
+	at := slices.IndexFunc(c.Users, func(u config.User) bool { return strings.ToLower(u.Email) == email })
+	if at < 0 {
+		return a.email + " is not under users: no groups"
+	}
+	a.email, a.groups = email, c.Users[at].Groups
+	for _, g := range a.groups {
+		a.claims = append(a.claims, "groups="+g)
+	}
+	if len(a.groups) == 0 {
+		return email + ", with no groups under users"
+	}
+	return email + ", with the groups that users gives them: " + strings.Join(a.groups, ", ")
 }
 
 // scenario makes the facts of the flags.
