@@ -140,7 +140,7 @@ func (s *Server) ask(ctx context.Context, x *exchange) (out *response) {
 		}
 		e.took = s.now().Sub(start)
 		s.audit(e)
-		s.record(e)
+		s.record(e, &x.recorded)
 	}()
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc

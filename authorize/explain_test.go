@@ -149,7 +149,9 @@ type kept struct {
 func (k *kept) Record(r *Recorded) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.all = append(k.all, r)
+	own := *r
+	own.Headers = slices.Clone(r.Headers)
+	k.all = append(k.all, &own)
 }
 
 func TestDecisionsAreRecordedWithoutSecrets(t *testing.T) {
@@ -172,7 +174,7 @@ func TestDecisionsAreRecordedWithoutSecrets(t *testing.T) {
 	if first.Outcome != "allow" || first.Request.Path != "/a b" || first.Request.RawQuery != "c=d" || first.Person == nil || first.Person.Email != "alice@corp.example" {
 		t.Errorf("recorded %+v", first)
 	}
-	if first.Headers["X-Env"] != "prod" || !slices.Contains(first.HeaderNames, "X-Env") || slices.Contains(first.HeaderNames, "Authorization") {
+	if !slices.Contains(first.Headers, RecordedHeader{"X-Env", "prod"}) || !slices.Contains(first.HeaderNames, "X-Env") || slices.Contains(first.HeaderNames, "Authorization") {
 		t.Errorf("headers %v of %v", first.Headers, first.HeaderNames)
 	}
 	if len(first.Records) != 1 || first.Records[0].Record == nil || first.Records[0].Value != "alice" {

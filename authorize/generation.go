@@ -33,9 +33,11 @@ type generation struct {
 	idle         time.Duration
 	claimHeaders []claimHeader
 	logFields    []logField
-	recorded     []string // headers that are recorded
-	logged       bool     // log_level lets decisions through
-	provider     string
+	recorded     []string // headers that are recorded, canonical
+	// recordedLower are the same in lower case, in the same order.
+	recordedLower []string
+	logged        bool // log_level lets decisions through
+	provider      string
 	// providers holds the host names where the first route takes the sessions
 	// of another provider: there, that one is asked for on our own paths too.
 	providers map[string]string
@@ -92,6 +94,7 @@ func newGeneration(st State, now func() time.Time) (*generation, error) {
 		recorded: recordedHeaders(st.Programs),
 		ownPages: &route{id: reasonInternal, passIdentity: true, personal: true, issuer: c.JWTIssuerFormat},
 	}
+	g.recordedLower = lowerAll(g.recorded)
 	if !c.AuthenticateServiceURL.IsZero() {
 		g.signIn = c.AuthenticateServiceURL.URL
 		g.signInName, _ = hostnameOf(g.signIn.Host)

@@ -10,8 +10,8 @@ import (
 
 // A Recorder keeps decisions, so that they can be explained and replayed later.
 type Recorder interface {
-	// Record must not block. It may keep r and all it holds, and must not change
-	// it.
+	// Record must not block. r is used again when it returns, Headers with it;
+	// it may keep everything else that r holds, and must not change it.
 	Record(r *Recorded)
 }
 
@@ -29,15 +29,18 @@ type Recorded struct {
 	CertificateKnown bool
 	// HideQuery says that the query may hold secrets; it is not in Request then.
 	HideQuery bool
-	// Headers are those of recordedHeaders that were there, by canonical name.
-	Headers     map[string]string
-	HeaderNames []string           // all that were looked for; sorted and shared
+	// Headers are those of HeaderNames that were there, in that order.
+	Headers     []RecordedHeader
+	HeaderNames []string           // canonical, all that were looked for; sorted and shared
 	Person      *policy.PersonData // the same address is the same version; nil for nobody
 	Outcome     string             // as logs name it
 	Decision    policy.Decision    // zero where no policy was asked
 	Records     []policy.RecordSeen
 	Reason      string // why, where none was
 }
+
+// A RecordedHeader is a header by its canonical name.
+type RecordedHeader struct{ Name, Value string }
 
 // usualHeaders are recorded whatever the policies in force read, so that one
 // which reads them can be tried on what happened.
@@ -60,45 +63,66 @@ func recordedHeaders(programs map[string]*policy.Program) []string {
 	return slices.Compact(names)
 }
 
-// alone returns q without anything that leads to the whole request: its texts
+// lowerAll returns names as a request's headers have them.
+func lowerAll(names []string) []string {
+	lower := make([]string, len(names))
+	for i, name := range names {
+		lower[i] = strings.ToLower(name)
+	}
+	return lower
+}
+
+// An apart takes copies of texts, all in one piece of memory. Texts of a request
 // are parts of the one that Envoy's message is, secrets and all, and whoever
 // keeps one keeps them all.
-func alone(q policy.Request) policy.Request {
+type apart struct{ b strings.Builder }
+
+func (a *apart) text(s string) string {
+	start := a.b.Len()
+	a.b.WriteString(s)
+	return a.b.String()[start:]
+}
+
+// settle copies the texts of r, and takes from it what leads to the request.
+func (r *Recorded) settle() {
+	q := &r.Request
 	q.Header, q.Headers = nil, nil
-	for _, s := range []*string{&q.Method, &q.Host, &q.Hostname, &q.Path, &q.RawPath, &q.RawQuery} {
-		*s = strings.Clone(*s)
+	size := len(r.RequestID) + len(q.Method) + len(q.Host) + len(q.Hostname) + len(q.Path) + len(q.RawPath) + len(q.RawQuery)
+	for i := range r.Headers {
+		size += len(r.Headers[i].Value)
 	}
-	return q
+	var own apart
+	own.b.Grow(size)
+	for _, s := range []*string{&r.RequestID, &q.Method, &q.Host, &q.Hostname, &q.Path, &q.RawPath, &q.RawQuery} {
+		*s = own.text(*s)
+	}
+	for i := range r.Headers {
+		r.Headers[i].Value = own.text(r.Headers[i].Value)
+	}
 }
 
 // record hands the decision to the recorder, if there is one. What is let
 // through to our own pages is of no interest.
-func (s *Server) record(e *auditEntry) {
+func (s *Server) record(e *auditEntry, r *Recorded) {
 	if s.recorder == nil || e.generation == nil || e.request.internal && e.verdict.outcome == outcomeAllow {
 		return
 	}
 	q := e.request
-	r := &Recorded{
-		Time: e.now, Generation: e.generation.number,
-		Outcome: e.verdict.outcome.String(), Decision: e.verdict.decision, Reason: e.verdict.reason,
-		HeaderNames: e.generation.recorded, Request: e.facts, Records: e.records,
-	}
-	if !e.verdict.asked {
+	r.RequestID, r.Time, r.Generation = q.id, e.now, e.generation.number
+	r.Outcome, r.Decision, r.Reason = e.verdict.outcome.String(), e.verdict.decision, e.verdict.reason
+	r.Records, r.HeaderNames = e.records, e.generation.recorded
+	if r.Request = e.facts; !e.verdict.asked {
 		r.Request = q.facts()
 	}
-	r.RequestID = strings.Clone(q.id)
-	r.Request = alone(r.Request)
 	if plainQuery(q.path, q.rawQuery) != q.rawQuery {
 		r.HideQuery, r.Request.RawQuery = true, ""
 	}
-	for _, name := range r.HeaderNames {
-		if value, ok := q.header(name); ok {
-			if r.Headers == nil {
-				r.Headers = make(map[string]string, 4)
-			}
-			r.Headers[name] = strings.Clone(value)
+	for i, name := range e.generation.recordedLower {
+		if value, ok := q.headers.find(name); ok {
+			r.Headers = append(r.Headers, RecordedHeader{r.HeaderNames[i], value})
 		}
 	}
+	r.settle()
 	if e.route != nil {
 		r.RouteID, r.Digest, r.CertificateKnown = e.route.id, e.route.digest, e.route.needsCert
 	}

@@ -43,6 +43,8 @@ func ready(message *authv3.CheckResponse) *response {
 type exchange struct {
 	request request
 	entry   auditEntry
+
+	recorded Recorded
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -61,6 +63,9 @@ func (x *exchange) done() {
 		headers = nil
 	}
 	x.request, x.entry = request{headers: headers[:0]}, auditEntry{}
+	recorded := x.recorded.Headers
+	clear(recorded)
+	x.recorded = Recorded{Headers: recorded[:0]}
 	exchanges.Put(x)
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cardea-proxy/cardea/authorize"
 	"github.com/cardea-proxy/cardea/config"
@@ -30,8 +31,8 @@ type recorder struct {
 	journal *journal.Journal
 	from    func(routeID string) string // the address of a route, for people
 
-	mu     sync.Mutex
-	people map[*policy.PersonData]*journal.Person
+	people sync.Map // *policy.PersonData -> *journal.Person
+	known  atomic.Int64
 }
 
 // maxRecordedPeople bounds how many people are known by their address; when
@@ -39,7 +40,7 @@ type recorder struct {
 const maxRecordedPeople = 32768
 
 func newRecorder(j *journal.Journal, from func(string) string) *recorder {
-	return &recorder{journal: j, from: from, people: make(map[*policy.PersonData]*journal.Person)}
+	return &recorder{journal: j, from: from}
 }
 
 // Record is that of authorize.Recorder.
@@ -49,9 +50,15 @@ func (r *recorder) Record(d *authorize.Recorded) {
 		RequestID: d.RequestID, Time: d.Time, Generation: d.Generation,
 		RouteID: d.RouteID, From: r.from(d.RouteID), PolicyDigest: d.Digest,
 		Method: q.Method, Host: q.Host, RawPath: q.RawPath, Path: q.Path, RawQuery: q.RawQuery, QueryHidden: d.HideQuery,
-		Headers: d.Headers, HeaderNames: d.HeaderNames,
-		Outcome: d.Outcome, Allow: d.Decision.Allow, Deny: d.Decision.Deny,
+		HeaderNames: d.HeaderNames,
+		Outcome:     d.Outcome, Allow: d.Decision.Allow, Deny: d.Decision.Deny,
 		AllowReasons: d.Decision.AllowReasons, DenyReasons: d.Decision.DenyReasons,
+	}
+	if len(d.Headers) > 0 {
+		e.Headers = make([]journal.Header, len(d.Headers))
+		for i, h := range d.Headers {
+			e.Headers[i] = journal.Header(h)
+		}
 	}
 	if q.IP.IsValid() {
 		e.IP = q.IP.String()
@@ -82,18 +89,21 @@ func (r *recorder) Record(d *authorize.Recorded) {
 	r.journal.Add(e)
 }
 
+// person returns the one of data, which is the same version as long as its
+// address is the same.
 func (r *recorder) person(data *policy.PersonData) *journal.Person {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p := r.people[data]
-	if p == nil {
-		if len(r.people) >= maxRecordedPeople {
-			clear(r.people)
-		}
-		p = &journal.Person{Data: func() ([]byte, error) { return json.Marshal(data) }}
-		r.people[data] = p
+	if p, ok := r.people.Load(data); ok {
+		return p.(*journal.Person)
 	}
-	return p
+	if r.known.Load() >= maxRecordedPeople {
+		r.people.Clear()
+		r.known.Store(0)
+	}
+	p, known := r.people.LoadOrStore(data, &journal.Person{Data: func() ([]byte, error) { return json.Marshal(data) }})
+	if !known {
+		r.known.Add(1)
+	}
+	return p.(*journal.Person)
 }
 
 // scenarioOf makes the facts of a recorded decision.
@@ -101,13 +111,10 @@ func scenarioOf(e *journal.Entry) (policy.Scenario, error) {
 	s := policy.Scenario{Now: e.Time, Request: policy.Request{
 		Method: e.Method, Scheme: "https", Host: e.Host, Hostname: ticket.HostName(e.Host),
 		RawPath: e.RawPath, Path: e.Path, RawQuery: e.RawQuery,
-		Header: func(name string) (string, bool) {
-			value, ok := e.Headers[name]
-			return value, ok
-		},
+		Header: e.Header,
 		Headers: func(yield func(name, value string) bool) {
-			for name, value := range e.Headers {
-				if !yield(name, value) {
+			for _, h := range e.Headers {
+				if !yield(h.Name, h.Value) {
 					return
 				}
 			}

@@ -14,7 +14,7 @@ func typical(i int, p *Person) *Entry {
 	e.RequestID = rand.Text() + rand.Text()[:10] // as random as a UUID written out, or more
 	e.From, e.PolicyDigest = "https://app.example.com", "3f2b6c1d9e8a7f60"
 	e.RawPath, e.Path, e.RawQuery = "/api/v1/items/4711", "/api/v1/items/4711", fmt.Sprintf("page=%d&sort=name", i)
-	e.Headers = map[string]string{"Accept": "text/html,application/xhtml+xml", "X-Team": "ops"}
+	e.Headers = []Header{{"Accept", "text/html,application/xhtml+xml"}, {"X-Team", "ops"}}
 	e.HeaderNames = []string{"Accept", "X-Team", "X-Other"}
 	e.IP, e.Person = "192.0.2.7", p
 	e.AllowReasons, e.DenyReasons = []string{"email-ok", "group-ok"}, []string{"reject"}
@@ -49,7 +49,12 @@ func BenchmarkAddParallel(b *testing.B) {
 }
 
 // BenchmarkWrite is what one core of the writer does: entries to the disk.
-func BenchmarkWrite(b *testing.B) {
+func BenchmarkWrite(b *testing.B) { benchmarkWrite(b, func(i int) int { return i }) }
+
+// BenchmarkWriteAlike has 8 requests by 100 persons come over and over.
+func BenchmarkWriteAlike(b *testing.B) { benchmarkWrite(b, func(i int) int { return i % 8 }) }
+
+func benchmarkWrite(b *testing.B, query func(int) int) {
 	const batch, persons = 4096, 100
 	j := open(b, options(b))
 	all := make([]*Entry, batch)
@@ -59,6 +64,7 @@ func BenchmarkWrite(b *testing.B) {
 	}
 	for i := range all {
 		all[i] = typical(i, shared[i%persons])
+		all[i].RawQuery = fmt.Sprintf("page=%d&sort=name", query(i))
 	}
 	written := 0
 	for b.Loop() {

@@ -29,6 +29,7 @@ const (
 const (
 	partPerson = 'p' // a linePerson; the entries behind it name it by its place among persons
 	partEntry  = 'e' // a line
+	partAgain  = 'a' // a lineAgain
 )
 
 // A packer gathers entries into one block at a time. Not for calls that
@@ -36,19 +37,18 @@ const (
 type packer struct {
 	plain   []byte
 	persons map[*Person]int
+	alike   map[likeness]written
+	lines   int // entries that are written in full
 	count   int
 	first   time.Time
 	last    time.Time
 
-	scratch bytes.Buffer
-	json    *json.Encoder // into scratch
+	scratch []byte
 	zstd    *zstd.Encoder
 }
 
 func newPacker() *packer {
-	p := &packer{persons: make(map[*Person]int)}
-	p.json = json.NewEncoder(&p.scratch)
-	p.json.SetEscapeHTML(false)
+	p := &packer{persons: make(map[*Person]int), alike: make(map[likeness]written)}
 	// Blocks are small and the seal shows damage: neither a large window nor a
 	// checksum is of use. These options cannot be refused.
 	p.zstd, _ = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
@@ -59,20 +59,13 @@ func newPacker() *packer {
 func (p *packer) reset() {
 	p.plain = p.plain[:0]
 	clear(p.persons)
-	p.count = 0
+	clear(p.alike)
+	p.lines, p.count = 0, 0
 }
 
 // add puts e into the block. After an error the block is as if e had not been.
 func (p *packer) add(e *Entry) error {
-	l := newLine(e)
-	if e.Person != nil {
-		at, err := p.person(e.Person)
-		if err != nil {
-			return fmt.Errorf("person: %w", err)
-		}
-		l.Person = &linePerson{At: &at}
-	}
-	if err := p.part(partEntry, &l); err != nil {
+	if err := p.write(e); err != nil {
 		return err
 	}
 	if p.count == 0 || e.Time.Before(p.first) {
@@ -85,13 +78,51 @@ func (p *packer) add(e *Entry) error {
 	return nil
 }
 
+// write puts e there, in full or as one that stands there already.
+func (p *packer) write(e *Entry) error {
+	like := likenessOf(e)
+	if w, ok := p.alike[like]; ok && w.entry.alike(e) {
+		data, err := appendAgain(p.scratch[:0], e, w.at)
+		if err != nil {
+			return err
+		}
+		p.scratch = data
+		return p.part(partAgain, data)
+	}
+	person := -1
+	if e.Person != nil {
+		at, err := p.person(e.Person)
+		if err != nil {
+			return fmt.Errorf("person: %w", err)
+		}
+		person = at
+	}
+	data, err := appendLine(p.scratch[:0], e, person)
+	if err != nil {
+		return err
+	}
+	p.scratch = data
+	if err := p.part(partEntry, data); err != nil {
+		return err
+	}
+	p.alike[like] = written{e, p.lines}
+	p.lines++
+	return nil
+}
+
 // person returns the place of person in the block. It is put there once.
 func (p *packer) person(person *Person) (int, error) {
 	if at, ok := p.persons[person]; ok {
 		return at, nil
 	}
 	s := person.settled()
-	if err := p.part(partPerson, &linePerson{Data: s.JSON, Err: text(s.Err)}); err != nil {
+	var data bytes.Buffer
+	to := json.NewEncoder(&data)
+	to.SetEscapeHTML(false)
+	if err := to.Encode(&linePerson{Data: s.JSON, Err: text(s.Err)}); err != nil {
+		return 0, fmt.Errorf("encode: %w", err)
+	}
+	if err := p.part(partPerson, bytes.TrimSuffix(data.Bytes(), []byte("\n"))); err != nil {
 		return 0, err
 	}
 	at := len(p.persons)
@@ -99,12 +130,7 @@ func (p *packer) person(person *Person) (int, error) {
 	return at, nil
 }
 
-func (p *packer) part(kind byte, v any) error {
-	p.scratch.Reset()
-	if err := p.json.Encode(v); err != nil {
-		return fmt.Errorf("encode: %w", err)
-	}
-	data := bytes.TrimSuffix(p.scratch.Bytes(), []byte("\n"))
+func (p *packer) part(kind byte, data []byte) error {
 	if len(data) > maxEntry {
 		return fmt.Errorf("%d bytes of JSON, more than the %d that are recorded", len(data), maxEntry)
 	}
@@ -152,37 +178,91 @@ func (u *unpacker) plain(packed []byte, size int) ([]byte, error) {
 // JSON contains needle when that is not nil.
 func entries(plain, needle []byte) ([]Entry, error) {
 	var out []Entry
-	var persons []*Person
+	var b unpacked
 	for len(plain) > 0 {
 		kind, data, rest, err := nextPart(plain)
 		if err != nil {
 			return out, err
 		}
 		plain = rest
-		if kind == partEntry && needle != nil && !bytes.Contains(data, needle) {
-			continue
-		}
-		if kind == partEntry {
-			e, err := blockEntry(data, persons)
-			if err != nil {
+		wanted := needle == nil || bytes.Contains(data, needle)
+		var e Entry
+		switch kind {
+		case partPerson:
+			if err = b.person(data); err != nil {
 				return out, err
 			}
-			out = append(out, e)
 			continue
+		case partEntry:
+			b.lines = append(b.lines, packedLine{data: data})
+			if wanted {
+				e, err = b.line(len(b.lines) - 1)
+			}
+		case partAgain:
+			if wanted {
+				e, err = b.again(data)
+			}
 		}
-		var p linePerson
-		if err := strict(data, &p); err != nil {
-			return out, fmt.Errorf("person: %w", err)
+		if err != nil {
+			return out, err
 		}
-		persons = append(persons, &Person{JSON: p.Data, Err: string(p.Err)})
+		if wanted {
+			out = append(out, e)
+		}
 	}
 	return out, nil
+}
+
+// An unpacked is what of a block later parts refer to.
+type unpacked struct {
+	persons []*Person
+	lines   []packedLine
+}
+
+// A packedLine is an entry that is written in full, read when somebody asks.
+type packedLine struct {
+	data  []byte
+	entry *Entry
+}
+
+func (b *unpacked) person(data []byte) error {
+	var p linePerson
+	if err := strict(data, &p); err != nil {
+		return fmt.Errorf("person: %w", err)
+	}
+	b.persons = append(b.persons, &Person{JSON: p.Data, Err: string(p.Err)})
+	return nil
+}
+
+func (b *unpacked) line(at int) (Entry, error) {
+	l := &b.lines[at]
+	if l.entry == nil {
+		e, err := blockEntry(l.data, b.persons)
+		if err != nil {
+			return Entry{}, err
+		}
+		l.entry = &e
+	}
+	return *l.entry, nil
+}
+
+func (b *unpacked) again(data []byte) (Entry, error) {
+	var a lineAgain
+	if err := strict(data, &a); err != nil {
+		return Entry{}, fmt.Errorf("entry: %w", err)
+	}
+	if a.At < 0 || a.At >= len(b.lines) {
+		return Entry{}, errors.New("an entry is like one that is not in its block")
+	}
+	e, err := b.line(a.At)
+	e.RequestID, e.Time = string(a.RequestID), a.Time
+	return e, err
 }
 
 func nextPart(plain []byte) (kind byte, data, rest []byte, err error) {
 	kind = plain[0]
 	size, n := binary.Uvarint(plain[1:])
-	if kind != partEntry && kind != partPerson || n <= 0 || size > uint64(len(plain)-1-n) {
+	if kind != partEntry && kind != partPerson && kind != partAgain || n <= 0 || size > uint64(len(plain)-1-n) {
 		return 0, nil, nil, errors.New("its parts do not add up")
 	}
 	data = plain[1+n:][:size]

@@ -13,6 +13,8 @@
 //	write.go    Run: the queue -> blocks -> the newest segment
 //	keep.go     the segments there are; which must go
 //	line.go     an entry as JSON, exact for every string of bytes
+//	append.go   the same written fast
+//	again.go    entries that are alike are written once
 //	block.go    entries and persons <-> one compressed block
 //	segment.go  the form of a file; which of its blocks are whole
 //	read.go     OpenReader, Find, Read: segments -> entries
@@ -27,6 +29,9 @@
 // number as additional data, so a block opens only where it was written, and a
 // gap shows. Cutting whole blocks off the end of a file, or removing a file, is
 // what a killed process and the bounds do too: it is not noticed.
+//
+// An entry that differs from one before it in its block in the id of its request
+// and the time alone is written as those two: nothing is lost by it.
 //
 // What was added more than a second ago outlives a process that is killed. A
 // loss of power may take more: nobody waits for the disk here.

@@ -25,10 +25,10 @@ type Entry struct {
 	RawQuery    string
 	QueryHidden bool // the query held secrets; RawQuery is then never recorded
 
-	// Headers are those present, by canonical name. HeaderNames are those that
-	// were looked at: a name here and not in Headers was absent, and of any
-	// other header nothing is known.
-	Headers     map[string]string
+	// Headers are those present, by canonical name, sorted, each once.
+	// HeaderNames are those that were looked at: a name here and not in Headers
+	// was absent, and of any other header nothing is known.
+	Headers     []Header
 	HeaderNames []string
 
 	IP     string       // of the client
@@ -42,6 +42,19 @@ type Entry struct {
 
 	Records []Record // the external records that the decision read
 	Err     string   // why there was no decision; empty when there was one
+}
+
+// A Header is one header of a request.
+type Header struct{ Name, Value string }
+
+// Header returns the value of a header by its canonical name.
+func (e *Entry) Header(name string) (value string, ok bool) {
+	for i := range e.Headers {
+		if e.Headers[i].Name == name {
+			return e.Headers[i].Value, true
+		}
+	}
+	return "", false
 }
 
 // A Certificate is what the client showed of itself.
@@ -99,8 +112,8 @@ func (p *Person) settled() *Person {
 func (e *Entry) weight() int64 {
 	const fixed = 600 // the struct, and what strings, maps and slices cost besides their bytes
 	n := fixed + len(e.RequestID) + len(e.Host) + len(e.RawPath) + len(e.Path) + len(e.RawQuery) + len(e.Err)
-	for name, value := range e.Headers {
-		n += len(name) + len(value)
+	for i := range e.Headers {
+		n += len(e.Headers[i].Name) + len(e.Headers[i].Value)
 	}
 	for i := range e.Records {
 		n += len(e.Records[i].Key) + len(e.Records[i].Data)

@@ -48,7 +48,7 @@ type Journal struct {
 	now     func() time.Time
 	rotate  int64         // bytes, at which a segment is closed
 	span    time.Duration // of a segment's entries, at which it is closed
-	wake    chan struct{} // a block's worth waits
+	wake    chan struct{} // much waits
 	dropped atomic.Uint64
 
 	mu           sync.Mutex
@@ -133,7 +133,7 @@ func (j *Journal) Add(e *Entry) {
 	j.waitingBytes += weight
 	j.waiting = append(j.waiting, e)
 	j.mu.Unlock()
-	if before < blockTarget && before+weight >= blockTarget {
+	if before < wakeAt && before+weight >= wakeAt {
 		j.hurry()
 	}
 }

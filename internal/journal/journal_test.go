@@ -325,7 +325,7 @@ func TestNothingIsOnDiskInPlain(t *testing.T) {
 	j := open(t, o)
 	for i := range 3 {
 		e := full()
-		e.RequestID, e.Host, e.RawPath, e.Headers["X"] = fmt.Sprint(marker, i), marker, marker, marker
+		e.RequestID, e.Host, e.RawPath, e.Headers[0].Value = fmt.Sprint(marker, i), marker, marker, marker
 		e.Person = person(marker, nil)
 		j.Add(e)
 		j.flush()

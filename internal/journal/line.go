@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"time"
-	"unicode/utf8"
 )
 
 // A line is an entry in JSON: one in a block, and one line of an export. The
@@ -70,13 +71,7 @@ type textBytes struct {
 
 // MarshalJSON implements json.Marshaler.
 func (t text) MarshalJSON() ([]byte, error) {
-	if plain(string(t)) { // nearly every text; json.Marshal would also escape & and <
-		return append(append(append(make([]byte, 0, len(t)+2), '"'), t...), '"'), nil
-	}
-	if utf8.ValidString(string(t)) {
-		return json.Marshal(string(t))
-	}
-	return json.Marshal(textBytes{Base64: []byte(t)})
+	return appendBytes(make([]byte, 0, len(t)+2), string(t)), nil
 }
 
 // plain reports whether s stands in JSON as it is.
@@ -128,8 +123,8 @@ func newLine(e *Entry) line {
 	}
 	if len(e.Headers) > 0 {
 		l.Headers = make(map[string]text, len(e.Headers))
-		for name, value := range e.Headers {
-			l.Headers[name] = text(value)
+		for _, h := range e.Headers {
+			l.Headers[h.Name] = text(h.Value)
 		}
 	}
 	for _, r := range e.Records {
@@ -149,11 +144,8 @@ func (l *line) entry(person *Person) Entry {
 		Outcome: string(l.Outcome), Allow: l.Allow, Deny: l.Deny,
 		AllowReasons: l.AllowReasons, DenyReasons: l.DenyReasons, Err: string(l.Err),
 	}
-	if len(l.Headers) > 0 {
-		e.Headers = make(map[string]string, len(l.Headers))
-		for name, value := range l.Headers {
-			e.Headers[name] = string(value)
-		}
+	for _, name := range slices.Sorted(maps.Keys(l.Headers)) {
+		e.Headers = append(e.Headers, Header{name, string(l.Headers[name])})
 	}
 	for _, r := range l.Records {
 		e.Records = append(e.Records, Record{string(r.Type), string(r.Key), string(r.Value), r.Data})

@@ -16,6 +16,9 @@ const (
 	// flushEvery leaves the disk a quarter of the second that was promised.
 	flushEvery = 750 * time.Millisecond
 	tellEvery  = time.Minute // the log hears of dropped entries
+	// wakeAt is what waits, in bytes of memory, when nobody waits for the clock:
+	// enough that what is alike meets in a block, little beside maxWaitingBytes.
+	wakeAt = 2 << 20
 )
 
 // An output is the segment that is being written.
@@ -101,7 +104,7 @@ func (j *Journal) written(size int64, done, rest []*Entry) {
 	defer j.mu.Unlock()
 	j.writing = rest
 	j.waitingBytes -= weight
-	if len(rest) == 0 && j.waitingBytes >= blockTarget {
+	if len(rest) == 0 && j.waitingBytes >= wakeAt {
 		j.hurry()
 	}
 	if size == 0 {
