@@ -121,13 +121,19 @@ func (s *Server) decide(ctx context.Context, e *auditEntry, cert clientCert) {
 	if id.person != nil {
 		facts.Person = id.person.facts
 	}
+	if s.recorder != nil && rt.readsRecords {
+		facts.Seen = e.see
+	}
 	e.facts = facts.Request
 	e.verdict = judge(rt.program.Decide(ctx, facts), id)
-	if s.recorder != nil && rt.readsRecords {
-		// What it was decided by; a store that fails now has failed the decision.
-		e.records, _ = rt.program.RecordsSeen(ctx, facts)
-	}
 	s.lookOn(ctx, e, facts)
+}
+
+// see keeps an external record that a policy or a shadow has looked up.
+func (e *auditEntry) see(r policy.RecordSeen) {
+	if !slices.Contains(e.records, r) {
+		e.records = append(e.records, r)
+	}
 }
 
 // printed is a line that hand-written Rego prints.

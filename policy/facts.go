@@ -25,6 +25,9 @@ type Facts struct {
 	// and one line of text that may hold anything. nil drops it. A remembered
 	// decision prints nothing.
 	Print func(file string, line int, text string)
+	// Seen is told of every external record that is looked up, those that are
+	// absent included; some may come twice. nil is nobody.
+	Seen func(RecordSeen)
 }
 
 // A Request is the request as it goes to the upstream: what is decided about

@@ -58,7 +58,7 @@ func NewRecord(data map[string]any) (*Record, error) {
 	return &Record{term: ast.NewTerm(v), data: data, stamp: recordStamps.Add(1)}, nil
 }
 
-// A RecordSeen is one external record that a policy asks for.
+// A RecordSeen is one external record that a decision asked for.
 type RecordSeen struct {
 	Type   string
 	Key    RecordKey
@@ -66,24 +66,11 @@ type RecordSeen struct {
 	Record *Record // nil: there is none
 }
 
-// RecordsSeen looks up what p reads of external records for f: every key that is
-// tried, up to the one that is there.
-func (p *Program) RecordsSeen(ctx context.Context, f Facts) ([]RecordSeen, error) {
-	var out []RecordSeen
-	for _, want := range p.AllReads().Records {
-		_, err := f.find(ctx, want, func(s RecordSeen) { out = append(out, s) })
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
 // lookUp appends to out the records that r reads, in the order of r.Records;
 // nil stands for one that is absent.
 func (f *Facts) lookUp(ctx context.Context, r *Reads, out []*Record) ([]*Record, error) {
 	for _, want := range r.Records {
-		found, err := f.find(ctx, want, nil)
+		found, err := f.find(ctx, want, f.Seen)
 		if err != nil {
 			return nil, err
 		}

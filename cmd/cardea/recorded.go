@@ -31,13 +31,43 @@ type recorder struct {
 	journal *journal.Journal
 	from    func(routeID string) string // the address of a route, for people
 
-	people sync.Map // *policy.PersonData -> *journal.Person
-	known  atomic.Int64
+	people  versions[*policy.PersonData, *journal.Person]
+	records versions[*policy.Record, *journal.Later]
 }
 
-// maxRecordedPeople bounds how many people are known by their address; when
+// maxVersions bounds how many people or records are known by their address; when
 // there are more, all are made anew.
-const maxRecordedPeople = 32768
+const maxVersions = 32768
+
+// versions hold what stands for one version of something, by its address.
+type versions[K comparable, V any] struct {
+	all   sync.Map // K -> V
+	known atomic.Int64
+}
+
+func (v *versions[K, V]) of(key K, of func(K) V) V {
+	if one, ok := v.all.Load(key); ok {
+		return one.(V)
+	}
+	if v.known.Load() >= maxVersions {
+		v.all.Clear()
+		v.known.Store(0)
+	}
+	one, known := v.all.LoadOrStore(key, of(key))
+	if !known {
+		v.known.Add(1)
+	}
+	return one.(V)
+}
+
+// recordedPerson and recordedRecord are made into JSON by the journal's writer.
+func recordedPerson(data *policy.PersonData) *journal.Person {
+	return &journal.Person{Data: func() ([]byte, error) { return json.Marshal(data) }}
+}
+
+func recordedRecord(r *policy.Record) *journal.Later {
+	return &journal.Later{Data: func() ([]byte, error) { return json.Marshal(r.Data()) }}
+}
 
 func newRecorder(j *journal.Journal, from func(string) string) *recorder {
 	return &recorder{journal: j, from: from}
@@ -73,7 +103,7 @@ func (r *recorder) Record(d *authorize.Recorded) {
 	for _, seen := range d.Records {
 		one := journal.Record{Type: seen.Type, Key: string(seen.Key), Value: seen.Value}
 		if seen.Record != nil {
-			one.Data, _ = json.Marshal(seen.Record.Data()) // it came from JSON
+			one.Later = r.records.of(seen.Record, recordedRecord)
 		}
 		e.Records = append(e.Records, one)
 	}
@@ -84,26 +114,9 @@ func (r *recorder) Record(d *authorize.Recorded) {
 		e.Err = d.Reason
 	}
 	if d.Person != nil {
-		e.Person = r.person(d.Person)
+		e.Person = r.people.of(d.Person, recordedPerson)
 	}
 	r.journal.Add(e)
-}
-
-// person returns the one of data, which is the same version as long as its
-// address is the same.
-func (r *recorder) person(data *policy.PersonData) *journal.Person {
-	if p, ok := r.people.Load(data); ok {
-		return p.(*journal.Person)
-	}
-	if r.known.Load() >= maxRecordedPeople {
-		r.people.Clear()
-		r.known.Store(0)
-	}
-	p, known := r.people.LoadOrStore(data, &journal.Person{Data: func() ([]byte, error) { return json.Marshal(data) }})
-	if !known {
-		r.known.Add(1)
-	}
-	return p.(*journal.Person)
 }
 
 // scenarioOf makes the facts of a recorded decision.

@@ -43,11 +43,28 @@ func TestARecordedDecisionOutlivesItsHeaders(t *testing.T) {
 func TestManyPeopleAreNotAllKept(t *testing.T) {
 	t.Parallel()
 	r := recording(t)
-	for i := range maxRecordedPeople + 10 {
-		r.person(&policy.PersonData{UserID: fmt.Sprint(i)})
+	for i := range maxVersions + 10 {
+		r.people.of(&policy.PersonData{UserID: fmt.Sprint(i)}, recordedPerson)
 	}
-	if n := r.known.Load(); n != 10 {
+	if n := r.people.known.Load(); n != 10 {
 		t.Errorf("%d people are known, want 10", n)
+	}
+}
+
+func TestWhatADecisionSawOfRecordsIsRecorded(t *testing.T) {
+	t.Parallel()
+	r := recording(t)
+	there, err := policy.NewRecord(map[string]any{"team": "blue"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Record(&authorize.Recorded{RequestID: "one", Records: []policy.RecordSeen{
+		{Type: "hr", Key: policy.KeyUserEmail, Value: "a@example.com"},
+		{Type: "hr", Key: policy.KeyUserID, Value: "a", Record: there},
+	}})
+	e, err := r.journal.Find(t.Context(), "one")
+	if err != nil || len(e.Records) != 2 || e.Records[0].Data != nil || string(e.Records[1].Data) != `{"team":"blue"}` {
+		t.Errorf("recorded %+v, %v", e.Records, err)
 	}
 }
 

@@ -57,7 +57,7 @@ func (c *Certificate) same(o *Certificate) bool {
 }
 
 func (r Record) same(o Record) bool {
-	return r.Type == o.Type && r.Key == o.Key && r.Value == o.Value &&
+	return r.Type == o.Type && r.Key == o.Key && r.Value == o.Value && r.Later == o.Later &&
 		(r.Data == nil) == (o.Data == nil) && bytes.Equal(r.Data, o.Data)
 }
 

@@ -89,6 +89,7 @@ func TestAlikeLooksAtEveryField(t *testing.T) {
 		"the certificate": func(e *Entry) { e.Cert.LeafDER[0]++ },
 		"no record":       func(e *Entry) { e.Records[0].Data = nil },
 		"a record":        func(e *Entry) { e.Records[0].Data = []byte(`{}`) },
+		"a later record":  func(e *Entry) { e.Records[1].Later = new(Later) },
 		"a reason":        func(e *Entry) { e.AllowReasons[0] = "x" },
 	} {
 		a, b := full(), full()
@@ -163,4 +164,49 @@ func decoded(t *testing.T, data []byte) (l line) {
 		t.Fatalf("%s: %v", data, err)
 	}
 	return l
+}
+
+// A record that was seen and cannot be written must not read as one that was
+// absent.
+func TestRecordsAreMadeWhenTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	j := open(t, options(t))
+	made := 0
+	good := &Later{Data: func() ([]byte, error) { made++; return []byte(`{"n": 1.0}`), nil }}
+	for i := range 50 {
+		e := simple(i)
+		e.Records = []Record{
+			{Type: "gone", Key: "k"}, {Type: "good", Key: "k", Later: good},
+			{Type: "error", Later: &Later{Data: func() ([]byte, error) { return nil, fmt.Errorf("no") }}},
+		}
+		if i > 0 {
+			e.Records = j.waiting[0].Records
+		}
+		j.Add(e)
+	}
+	if made != 0 {
+		t.Error("a record was made on the request path")
+	}
+	for _, data := range []string{"", "{", "\"\xff\""} {
+		e := simple(100)
+		e.Records = []Record{{Type: "bad", Later: &Later{Data: func() ([]byte, error) { return []byte(data), nil }}}}
+		j.Add(e)
+	}
+	j.flush()
+	if made != 1 {
+		t.Errorf("made %d times for 50 entries that are alike", made)
+	}
+	got, err := Collect(j.Read(t.Context(), time.Time{}))
+	if err != nil || len(got) != 53 {
+		t.Fatalf("read %d, %v", len(got), err)
+	}
+	for i, e := range got {
+		want := []Record{{Type: "gone", Key: "k"}, {Type: "good", Key: "k", Data: []byte(`{"n":1.0}`)}}
+		if i >= 50 {
+			want = nil
+		}
+		if diff := same(want, e.Records); diff != "" {
+			t.Errorf("entry %d (-want +got):\n%s", i, diff)
+		}
+	}
 }

@@ -134,11 +134,16 @@ func appendCert(b []byte, c *Certificate) []byte {
 }
 
 func appendRecords(b []byte, records []Record) ([]byte, error) {
-	for i := range records {
-		r := &records[i]
-		if b = append(b, ','); i == 0 {
+	some := false
+	for _, r := range records {
+		r, ok := r.settled()
+		if !ok {
+			continue
+		}
+		if b = append(b, ','); !some {
 			b = append(b, `"records":[`...)
 		}
+		some = true
 		b = appendBytes(append(b, `{"type":`...), r.Type)
 		b = appendBytes(append(b, `,"key":`...), r.Key)
 		b = appendKnown(b, `,"value":`, r.Value)
@@ -151,7 +156,7 @@ func appendRecords(b []byte, records []Record) ([]byte, error) {
 		}
 		b = append(b, '}')
 	}
-	if len(records) > 0 {
+	if some {
 		b = append(b, ']')
 	}
 	return b, nil

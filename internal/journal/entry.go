@@ -68,7 +68,29 @@ type Certificate struct {
 type Record struct {
 	Type, Key string
 	Value     string          // what of the record was asked for
-	Data      json.RawMessage // JSON; nil: there was no such record
+	Data      json.RawMessage // JSON; nil, Later as well: there was no such record
+	Later     *Later          // what Data will be, of an entry that is added
+}
+
+// A Later is JSON that is made behind the request path, once for each entry
+// written in full, or by Find and Read; calls may overlap. The same pointer is
+// the same JSON. Where it cannot be made, nothing is recorded of the record.
+type Later struct {
+	Data func() ([]byte, error)
+}
+
+// settled returns r with Data and without Later. It reports false where that
+// cannot be made.
+func (r Record) settled() (Record, bool) {
+	if r.Later == nil {
+		return r, true
+	}
+	data, err := r.Later.Data()
+	if err != nil || len(data) == 0 || !json.Valid(data) || !utf8.Valid(data) {
+		return r, false
+	}
+	r.Data, r.Later = data, nil
+	return r, true
 }
 
 // A Person is one version of what was known of somebody signed in, shared by

@@ -128,7 +128,9 @@ func newLine(e *Entry) line {
 		}
 	}
 	for _, r := range e.Records {
-		l.Records = append(l.Records, lineRecord{text(r.Type), text(r.Key), text(r.Value), r.Data})
+		if r, ok := r.settled(); ok {
+			l.Records = append(l.Records, lineRecord{text(r.Type), text(r.Key), text(r.Value), r.Data})
+		}
 	}
 	return l
 }
@@ -148,7 +150,7 @@ func (l *line) entry(person *Person) Entry {
 		e.Headers = append(e.Headers, Header{name, string(l.Headers[name])})
 	}
 	for _, r := range l.Records {
-		e.Records = append(e.Records, Record{string(r.Type), string(r.Key), string(r.Value), r.Data})
+		e.Records = append(e.Records, Record{Type: string(r.Type), Key: string(r.Key), Value: string(r.Value), Data: r.Data})
 	}
 	return e
 }
