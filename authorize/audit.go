@@ -123,21 +123,27 @@ func (s *Server) audit(e *auditEntry) {
 		}
 	}
 	space := linePool.Get().(*[]byte)
-	b := append((*space)[:0], `{"level":"info","service":"authorize"`...)
+	b := append((*space)[:0], lineStart...)
 	for _, f := range fields {
 		b = e.appendField(b, f)
 	}
 	b = e.appendDecision(b)
 	b = append(b, `,"took":`...)
 	b = strconv.AppendFloat(b, float64(e.took.Microseconds())/1000, 'f', 3, 64)
-	b = append(b, `,"time":"`...)
-	b = e.now.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
-	b = append(b, `","message":"authorize check"}`+"\n"...)
-	s.lines.add(b)
+	s.lines.add(appendEnd(b, e.now, "authorize check"))
 	if cap(b) <= 16<<10 {
 		*space = b
 		linePool.Put(space)
 	}
+}
+
+// lineStart begins every line of ours, and appendEnd ends it.
+const lineStart = `{"level":"info","service":"authorize"`
+
+func appendEnd(b []byte, now time.Time, message string) []byte {
+	b = append(b, `,"time":"`...)
+	b = now.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	return append(append(append(b, `","message":"`...), message...), `"}`+"\n"...)
 }
 
 // appendDecision says what was decided and why, in the words of the product we
@@ -173,15 +179,25 @@ func appendReasons(b []byte, name string, truth bool, reasons []string, reason s
 	b = strconv.AppendBool(b, truth)
 	b = append(append(append(b, `,"`...), name...), "-why-"...)
 	b = strconv.AppendBool(b, truth)
-	b = append(b, `":[`...)
-	for i, r := range reasons {
+	b = append(b, `":`...)
+	if reason != "" {
+		return appendList(b, append(reasons[:len(reasons):len(reasons)], reason))
+	}
+	return appendList(b, reasons)
+}
+
+// appendMember appends a member with a text; the name needs no escape.
+func appendMember(b []byte, name, text string) []byte {
+	return appendText(append(append(append(b, `,"`...), name...), `":`...), text)
+}
+
+func appendList(b []byte, texts []string) []byte {
+	b = append(b, '[')
+	for i, s := range texts {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendText(b, r)
-	}
-	if reason != "" {
-		b = appendText(b, reason)
+		b = appendText(b, s)
 	}
 	return append(b, ']')
 }

@@ -94,6 +94,7 @@ func (s *Server) Prepare(st State) (apply func(), err error) {
 		if last := s.state.Load(); last != nil {
 			next.previous, next.until = last.current, s.now().Add(overlap)
 		}
+		s.shadows.keep(g.shadows)
 		s.state.Store(next)
 	}, nil
 }

@@ -140,6 +140,83 @@ func TestShadowsAreCountedAndLoggedAndHaveNoEffect(t *testing.T) {
 	}
 }
 
+func TestWhatAShadowCountedEndsWithIt(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, map[string]string{"app": "allow: {or: [{accept: }]}", "other": "allow: {or: [{accept: }]}"}, func(c *config.Config) {
+		for _, r := range c.Routes {
+			for _, name := range []string{"one", "two"} {
+				p := named(t, name, "deny: {or: [{accept: }]}")
+				p.Shadow = true
+				r.Policy.Policies = append(r.Policy.Policies, p)
+			}
+		}
+	})
+	ask := func() {
+		for _, route := range []string{"app", "other"} {
+			h.ask(question{route: route})
+		}
+	}
+	ask()
+	if got := h.ShadowCounts(); len(got) != 4 {
+		t.Fatalf("ShadowCounts = %+v, want those of two policies on two routes", got)
+	}
+	for _, r := range h.config.Routes {
+		if r.Policy.Policies = r.Policy.Policies[1:]; r.ID == "other" {
+			r.Policy.Policies = nil
+		}
+	}
+	h.apply()
+	want := []ShadowCount{{Policy: "two", Route: "app", Outcome: "allow", Would: "deny", Count: 1}}
+	if got := h.ShadowCounts(); !slices.Equal(got, want) {
+		t.Errorf("after it ended: %+v, want %+v", got, want)
+	}
+	// A request that was under way does not bring it back.
+	h.shadows.add(ShadowCount{Policy: "one", Route: "app", Outcome: "allow", Would: "deny"}, h.clock.now())
+	if got := h.ShadowCounts(); !slices.Equal(got, want) {
+		t.Errorf("after a late request: %+v, want %+v", got, want)
+	}
+}
+
+func TestLinesOfAShadowAreFewAndTellWhatTheyLeaveOut(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, map[string]string{"app": "allow: {or: [{accept: }]}"}, func(c *config.Config) {
+		for _, name := range []string{"one", "two"} {
+			p := named(t, name, "deny: {or: [{accept: }]}")
+			p.Shadow = true
+			c.Routes[0].Policy.Policies = append(c.Routes[0].Policy.Policies, p)
+		}
+	})
+	lines := func(policy string) (n int, last string) {
+		h.lines.flush()
+		for line := range strings.Lines(h.audit.String()) {
+			if strings.Contains(line, `"policy":"`+policy+`"`) {
+				n, last = n+1, line
+			}
+		}
+		return n, last
+	}
+	for range 3 * maxShadowLines {
+		h.ask(question{route: "app"})
+	}
+	for _, policy := range []string{"one", "two"} {
+		if n, last := lines(policy); n != maxShadowLines || strings.Contains(last, "not-logged") {
+			t.Errorf("%d lines of %s, want %d; the last is %s", n, policy, maxShadowLines, last)
+		}
+	}
+	h.clock.advance(shadowSpan)
+	h.ask(question{route: "app"})
+	if n, last := lines("one"); n != maxShadowLines+1 || !strings.Contains(last, `,"not-logged":20,`) {
+		t.Errorf("%d lines, the last is %s", n, last)
+	}
+	h.ask(question{route: "app"})
+	if _, last := lines("one"); strings.Contains(last, "not-logged") {
+		t.Errorf("told twice: %s", last)
+	}
+	if got := h.ShadowCounts(); len(got) != 2 || got[0].Count != 3*maxShadowLines+2 {
+		t.Errorf("ShadowCounts = %+v: counts are of all", got)
+	}
+}
+
 // kept is a Recorder that keeps everything.
 type kept struct {
 	mu  sync.Mutex

@@ -36,6 +36,7 @@ type generation struct {
 	recorded     []string // headers that are recorded, canonical
 	// recordedLower are the same in lower case, in the same order.
 	recordedLower []string
+	shadows       map[shadowOn]bool
 	logged        bool // log_level lets decisions through
 	provider      string
 	// providers holds the host names where the first route takes the sessions
@@ -91,7 +92,7 @@ func newGeneration(st State, now func() time.Time) (*generation, error) {
 		logFields: parseLogFields(c.AuthorizeLogFields), logged: logsDecisions(c.LogLevel),
 		provider: config.ProviderID(c, nil), providers: make(map[string]string),
 		answers:  newCache[answerKey, *answer](answerCacheSize),
-		recorded: recordedHeaders(st.Programs),
+		recorded: recordedHeaders(st.Programs), shadows: make(map[shadowOn]bool),
 		ownPages: &route{id: reasonInternal, passIdentity: true, personal: true, issuer: c.JWTIssuerFormat},
 	}
 	g.recordedLower = lowerAll(g.recorded)
@@ -109,6 +110,11 @@ func newGeneration(st State, now func() time.Time) (*generation, error) {
 			continue
 		}
 		g.routes[r.ID] = rt
+		for _, p := range r.Policy.Policies {
+			if p.Shadow {
+				g.shadows[shadowOn{p.Name, r.ID}] = true
+			}
+		}
 		if _, known := g.providers[r.From.Host]; !known {
 			g.providers[r.From.Host] = rt.provider
 			digests[r.From.Host] = make(map[string]bool)

@@ -3,7 +3,9 @@ package authorize
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,24 +27,82 @@ type ShadowCount struct {
 // policies come and go.
 const maxShadowCounts = 20000
 
-// shadowCounts counts since the start of the process. Safe for concurrent use.
+// A shadowOn is a shadow policy on a route.
+type shadowOn struct{ policy, route string }
+
+// shadowCounts counts since a policy became a shadow, at the earliest since the
+// start of the process. Safe for concurrent use.
 type shadowCounts struct {
 	mu     sync.Mutex
+	live   map[shadowOn]bool      // of the generation in force
 	counts map[ShadowCount]uint64 // by a ShadowCount whose Count is 0
+	lines  map[string]*shadowLines
 }
 
-func (c *shadowCounts) add(of ShadowCount) {
+// keep forgets what is not live: a policy that looks on no more.
+func (c *shadowCounts) keep(live map[shadowOn]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.live = live
+	maps.DeleteFunc(c.counts, func(of ShadowCount, _ uint64) bool { return !live[shadowOn{of.Policy, of.Route}] })
+	names := make(map[string]bool)
+	for on := range live {
+		names[on.policy] = true
+	}
+	maps.DeleteFunc(c.lines, func(name string, _ *shadowLines) bool { return !names[name] })
+}
+
+// add counts a disagreement, unless its policy looks on no more. It returns
+// whether a line may tell of it at now, and how many before had none.
+func (c *shadowCounts) add(of ShadowCount, now time.Time) (tell bool, untold uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.live[shadowOn{of.Policy, of.Route}] {
+		return false, 0
+	}
 	if c.counts == nil {
-		c.counts = make(map[ShadowCount]uint64)
+		c.counts, c.lines = make(map[ShadowCount]uint64), make(map[string]*shadowLines)
 	}
 	if _, known := c.counts[of]; known || len(c.counts) < maxShadowCounts {
 		c.counts[of]++
 	}
+	l := c.lines[of.Policy]
+	if l == nil {
+		l = &shadowLines{since: now}
+		c.lines[of.Policy] = l
+	}
+	return l.next(now)
 }
 
-// ShadowCounts returns how often shadow policies disagreed since the start, by
+// maxShadowLines bounds the lines of one shadow policy in shadowSpan: where it
+// disagrees about everything, as one does that was just written, it must not
+// crowd out the log.
+const (
+	maxShadowLines = 10
+	shadowSpan     = time.Second
+)
+
+// shadowLines are the lines of one shadow policy.
+type shadowLines struct {
+	since  time.Time // of the span
+	told   int       // in it
+	untold uint64    // since the last line
+}
+
+func (l *shadowLines) next(now time.Time) (tell bool, untold uint64) {
+	if gone := now.Sub(l.since); gone >= shadowSpan || gone <= -shadowSpan { // clocks are set back
+		l.since, l.told = now, 0
+	}
+	if l.told >= maxShadowLines {
+		l.untold++
+		return false, 0
+	}
+	l.told++
+	untold, l.untold = l.untold, 0
+	return true, untold
+}
+
+// ShadowCounts returns how often the policies that are shadows now disagreed, by
 // policy and route.
 func (s *Server) ShadowCounts() []ShadowCount {
 	c := &s.shadows
@@ -79,25 +139,25 @@ func (s *Server) lookOn(ctx context.Context, e *auditEntry, f policy.Facts) {
 			would = "error"
 		}
 		outcome := e.verdict.decision.Outcome.String()
-		s.shadows.add(ShadowCount{Policy: d.Policy, Route: rt.id, Outcome: outcome, Would: would})
-		if !e.generation.logged {
-			continue
+		tell, untold := s.shadows.add(ShadowCount{Policy: d.Policy, Route: rt.id, Outcome: outcome, Would: would}, e.now)
+		if tell && e.generation.logged {
+			s.tellShadow(e, &d, outcome, would, untold)
 		}
-		b := append(make([]byte, 0, 512), `{"level":"info","service":"authorize"`...)
-		for _, field := range [][2]string{
-			{"policy", d.Policy}, {"route-id", rt.id}, {"request-id", e.request.id}, {"outcome", outcome}, {"would", would},
-		} {
-			b = appendText(append(append(append(b, `,"`...), field[0]...), `":`...), field[1])
-		}
-		b = append(b, `,"would-why":[`...)
-		for i, reason := range slices.Concat(d.Would.DenyReasons, d.Would.AllowReasons) {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = appendText(b, reason)
-		}
-		b = append(b, `],"time":"`...)
-		b = e.now.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
-		s.lines.add(append(b, `","message":"policy shadow disagrees"}`+"\n"...))
 	}
+}
+
+// tellShadow writes the line of a disagreement; untold is how many before it had
+// none.
+func (s *Server) tellShadow(e *auditEntry, d *policy.Disagreement, outcome, would string, untold uint64) {
+	b := append(make([]byte, 0, 512), lineStart...)
+	b = appendMember(b, "policy", d.Policy)
+	b = appendMember(b, "route-id", e.route.id)
+	b = appendMember(b, "request-id", e.request.id)
+	b = appendMember(b, "outcome", outcome)
+	b = appendMember(b, "would", would)
+	b = appendList(append(b, `,"would-why":`...), slices.Concat(d.Would.DenyReasons, d.Would.AllowReasons))
+	if untold > 0 {
+		b = strconv.AppendUint(append(b, `,"not-logged":`...), untold, 10)
+	}
+	s.lines.add(appendEnd(b, e.now, "policy shadow disagrees"))
 }
