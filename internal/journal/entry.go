@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // An Entry is one decision and what it read. After Add nobody may change it or
@@ -129,19 +130,37 @@ func (p *Person) settled() *Person {
 	return &Person{JSON: data}
 }
 
-// weight is about how many bytes of memory e keeps alive, its person aside,
-// which it shares.
+// entrySize is the struct, and what the pieces of memory that it points to cost
+// besides their bytes.
+const entrySize = 600
+
+// weight is about how many bytes of memory e keeps alive, its person and its
+// later records aside: those are versions that many share and others hold. What
+// entries may share else is weighed with each, for it may be e that holds it.
 func (e *Entry) weight() int64 {
-	const fixed = 600 // the struct, and what strings, maps and slices cost besides their bytes
-	n := fixed + len(e.RequestID) + len(e.Host) + len(e.RawPath) + len(e.Path) + len(e.RawQuery) + len(e.Err)
+	n := entrySize + len(e.RequestID) + len(e.RouteID) + len(e.From) + len(e.PolicyDigest) +
+		len(e.Method) + len(e.Host) + len(e.RawPath) + len(e.Path) + len(e.RawQuery) +
+		len(e.IP) + len(e.Outcome) + len(e.Err) +
+		textsWeight(e.HeaderNames) + textsWeight(e.AllowReasons) + textsWeight(e.DenyReasons)
+	n += cap(e.Headers) * int(unsafe.Sizeof(Header{}))
 	for i := range e.Headers {
 		n += len(e.Headers[i].Name) + len(e.Headers[i].Value)
 	}
+	n += cap(e.Records) * int(unsafe.Sizeof(Record{}))
 	for i := range e.Records {
-		n += len(e.Records[i].Key) + len(e.Records[i].Data)
+		r := &e.Records[i]
+		n += len(r.Type) + len(r.Key) + len(r.Value) + len(r.Data)
 	}
 	if e.Cert != nil {
-		n += len(e.Cert.LeafDER)
+		n += int(unsafe.Sizeof(*e.Cert)) + len(e.Cert.LeafDER)
 	}
 	return int64(n)
+}
+
+func textsWeight(texts []string) int {
+	n := cap(texts) * int(unsafe.Sizeof(""))
+	for _, s := range texts {
+		n += len(s)
+	}
+	return n
 }
