@@ -99,6 +99,9 @@ func (r *recorder) Record(d *authorize.Recorded) {
 		if c.Leaf != nil {
 			e.Cert.LeafDER = c.Leaf.Raw
 		}
+		for _, one := range c.Intermediates {
+			e.Cert.IntermediatesDER = append(e.Cert.IntermediatesDER, one.Raw)
+		}
 	}
 	for _, seen := range d.Records {
 		one := journal.Record{Type: seen.Type, Key: string(seen.Key), Value: seen.Value}
@@ -140,15 +143,8 @@ func scenarioOf(e *journal.Entry) (policy.Scenario, error) {
 		}
 		s.Request.IP = ip
 	}
-	if c := e.Cert; c != nil {
-		s.Request.ClientCertificate = policy.ClientCertificate{Presented: c.Presented, Valid: c.Valid}
-		if len(c.LeafDER) > 0 {
-			leaf, err := x509.ParseCertificate(c.LeafDER)
-			if err != nil {
-				return s, fmt.Errorf("recorded certificate: %w", err)
-			}
-			s.Request.ClientCertificate.Leaf = leaf
-		}
+	if err := recordedCertificate(e.Cert, &s.Request.ClientCertificate); err != nil {
+		return s, fmt.Errorf("recorded certificate: %w", err)
 	}
 	if e.Person != nil {
 		if e.Person.JSON == nil {
@@ -161,6 +157,28 @@ func scenarioOf(e *journal.Entry) (policy.Scenario, error) {
 	}
 	s.Records = recordedRecords(e.Records)
 	return s, nil
+}
+
+// recordedCertificate reads what was recorded of a client's certificate; nil is
+// nothing.
+func recordedCertificate(from *journal.Certificate, to *policy.ClientCertificate) (err error) {
+	if from == nil {
+		return nil
+	}
+	to.Presented, to.Valid = from.Presented, from.Valid
+	if len(from.LeafDER) > 0 {
+		if to.Leaf, err = x509.ParseCertificate(from.LeafDER); err != nil {
+			return err
+		}
+	}
+	for _, der := range from.IntermediatesDER {
+		one, err := x509.ParseCertificate(der)
+		if err != nil {
+			return err
+		}
+		to.Intermediates = append(to.Intermediates, one)
+	}
+	return nil
 }
 
 // decodeExact keeps every digit of a number, as the decision had it.

@@ -1,7 +1,13 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
+	"math/big"
 	"testing"
 	"time"
 
@@ -66,6 +72,72 @@ func TestWhatADecisionSawOfRecordsIsRecorded(t *testing.T) {
 	if err != nil || len(e.Records) != 2 || e.Records[0].Data != nil || string(e.Records[1].Data) != `{"team":"blue"}` {
 		t.Errorf("recorded %+v, %v", e.Records, err)
 	}
+}
+
+// Hand-written Rego may read the certificates between that of the client and
+// the authority.
+func TestIntermediatesAreReplayed(t *testing.T) {
+	t.Parallel()
+	chain := []*x509.Certificate{certificateNamed(t, "client"), certificateNamed(t, "between"), certificateNamed(t, "above")}
+	m, err := policy.ParseRego("between.rego", `allow if {
+	some c in crypto.x509.parse_certificates(input.http.client_certificate.intermediates)
+	c.Subject.CommonName == "above"
+}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := new(policy.Compiler).Compile(t.Context(), policy.Source{Policies: []*policy.Policy{{Name: "between", Rego: []*policy.Module{m}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := recording(t)
+	for _, tc := range []struct {
+		name  string
+		known bool
+		chain []*x509.Certificate
+		want  policy.Outcome
+	}{
+		{"with", true, chain, policy.Allow}, {"without", true, chain[:2], policy.Deny}, {"unknown", false, chain, policy.Deny},
+	} {
+		d := &authorize.Recorded{RequestID: tc.name, CertificateKnown: tc.known}
+		d.Request.ClientCertificate = policy.ClientCertificate{Presented: true, Valid: true, Leaf: tc.chain[0], Intermediates: tc.chain[1:]}
+		r.Record(d)
+		e, err := r.journal.Find(t.Context(), tc.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if what := unknown(&e, p.Reads()); (what == "") != tc.known {
+			t.Errorf("%s: unknown is %q", tc.name, what)
+		}
+		s, err := scenarioOf(&e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Decide(t.Context(), s.Facts()); got.Outcome != tc.want {
+			t.Errorf("%s: decided %+v, want %v", tc.name, got, tc.want)
+		}
+	}
+	if _, err := scenarioOf(&journal.Entry{Cert: &journal.Certificate{IntermediatesDER: [][]byte{{1}}}}); err == nil {
+		t.Error("what is no certificate was read as one")
+	}
+}
+
+func certificateNamed(t *testing.T, name string) *x509.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // BenchmarkRecord is what the request path pays beside authorize.

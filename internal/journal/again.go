@@ -53,7 +53,8 @@ func (c *Certificate) same(o *Certificate) bool {
 	if c == nil || o == nil {
 		return c == o
 	}
-	return c.Presented == o.Presented && c.Valid == o.Valid && bytes.Equal(c.LeafDER, o.LeafDER)
+	return c.Presented == o.Presented && c.Valid == o.Valid && bytes.Equal(c.LeafDER, o.LeafDER) &&
+		slices.EqualFunc(c.IntermediatesDER, o.IntermediatesDER, bytes.Equal)
 }
 
 func (r Record) same(o Record) bool {

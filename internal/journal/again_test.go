@@ -18,7 +18,7 @@ func TestALineIsThatOfEncodingJSON(t *testing.T) {
 	escaped := full()
 	escaped.AllowReasons, escaped.HeaderNames = []string{"a\"b", "\xff", ""}, []string{"<é>"}
 	escaped.Headers = []Header{{"A\"\xff", "\t"}, {"B", ""}}
-	for _, e := range []*Entry{full(), simple(1), {Time: start}, hidden, escaped, {Time: start, Cert: &Certificate{Valid: true}}} {
+	for _, e := range []*Entry{full(), simple(1), {Time: start}, hidden, escaped, {Time: start, Cert: &Certificate{Valid: true}}, {Time: start, Cert: &Certificate{IntermediatesDER: [][]byte{{1}}}}} {
 		for _, at := range []int{-1, 0, 12} {
 			got, err := appendLine(nil, e, at)
 			if err != nil {
@@ -87,6 +87,7 @@ func TestAlikeLooksAtEveryField(t *testing.T) {
 	for name, change := range map[string]func(*Entry){
 		"a header":        func(e *Entry) { e.Headers[0].Value = "x" },
 		"the certificate": func(e *Entry) { e.Cert.LeafDER[0]++ },
+		"an intermediate": func(e *Entry) { e.Cert.IntermediatesDER[1] = []byte{2} },
 		"no record":       func(e *Entry) { e.Records[0].Data = nil },
 		"a record":        func(e *Entry) { e.Records[0].Data = []byte(`{}`) },
 		"a later record":  func(e *Entry) { e.Records[1].Later = new(Later) },

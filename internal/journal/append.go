@@ -130,6 +130,15 @@ func appendCert(b []byte, c *Certificate) []byte {
 	if len(c.LeafDER) > 0 {
 		b = append(base64.StdEncoding.AppendEncode(append(b, `,"leaf_der":"`...), c.LeafDER), '"')
 	}
+	for i, der := range c.IntermediatesDER {
+		if b = append(b, ','); i == 0 {
+			b = append(b, `"intermediates_der":[`...)
+		}
+		b = append(base64.StdEncoding.AppendEncode(append(b, '"'), der), '"')
+	}
+	if len(c.IntermediatesDER) > 0 {
+		b = append(b, ']')
+	}
 	return append(b, '}')
 }
 

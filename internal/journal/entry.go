@@ -63,6 +63,8 @@ type Certificate struct {
 	Presented bool
 	Valid     bool
 	LeafDER   []byte // the certificate, X.509 in DER; nil if none or not kept
+	// IntermediatesDER are the others that were presented with it, in order.
+	IntermediatesDER [][]byte
 }
 
 // A Record is one external record that a decision asked for.
@@ -152,7 +154,10 @@ func (e *Entry) weight() int64 {
 		n += len(r.Type) + len(r.Key) + len(r.Value) + len(r.Data)
 	}
 	if e.Cert != nil {
-		n += int(unsafe.Sizeof(*e.Cert)) + len(e.Cert.LeafDER)
+		n += int(unsafe.Sizeof(*e.Cert)) + len(e.Cert.LeafDER) + cap(e.Cert.IntermediatesDER)*int(unsafe.Sizeof([]byte{}))
+		for _, der := range e.Cert.IntermediatesDER {
+			n += len(der)
+		}
 	}
 	return int64(n)
 }

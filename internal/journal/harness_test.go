@@ -80,7 +80,7 @@ func full() *Entry {
 		Method: "POST", Host: "app.example.com", RawPath: "/a%ff/\xff\xfe", Path: "/a\xff/\u2028\x00<", RawQuery: "q=1&r=\"",
 		Headers:     []Header{{"Accept", "text/html"}, {"X-Empty", ""}, {"X-Odd", "\xc3\x28"}},
 		HeaderNames: []string{"Accept", "X-Odd", "X-Empty", "X-Absent"},
-		IP:          "2001:db8::1", Cert: &Certificate{Presented: true, LeafDER: []byte{0x30, 0, 0xff}},
+		IP:          "2001:db8::1", Cert: &Certificate{Presented: true, LeafDER: []byte{0x30, 0, 0xff}, IntermediatesDER: [][]byte{{1}, {0xff, 0}}},
 		Person:  &Person{JSON: json.RawMessage(`{"email":"a@example.com","n":12345678901234567890}`)},
 		Outcome: "deny", Allow: true, Deny: true, AllowReasons: []string{"email-ok"}, DenyReasons: []string{"reject", "non-cors-request"},
 		Records: []Record{

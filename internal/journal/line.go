@@ -43,6 +43,8 @@ type lineCert struct {
 	Presented bool   `json:"presented"`
 	Valid     bool   `json:"valid"`
 	LeafDER   []byte `json:"leaf_der,omitempty"`
+
+	IntermediatesDER [][]byte `json:"intermediates_der,omitempty"`
 }
 
 // A linePerson stands in an export with its data or the error instead of them,
