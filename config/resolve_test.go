@@ -66,6 +66,24 @@ func TestMerges(t *testing.T) {
 	}
 }
 
+// TestAnotherWordForAKey: what means the same is found among all settings, and
+// what means something else is not.
+func TestAnotherWordForAKey(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"policy_folder": "policy_dir", "policies-directory": "policy_dir", "folder_policy": "policy_dir",
+		"state_directory": "data_dir", "idp_provider_endpoint": "idp_provider_url", "metrics_endpoint": "metrics_address",
+		"log_verbosity": "log_level", "rules": "policies", "people": "users", "authorize_service_addresses": "authorize_service_urls",
+		"zzz": "", "___": "", "folder": "", "policy_of_folders": "", "secret": "",
+	} {
+		_, err := loadText(t, "c.yaml", given+": x\n")
+		text := fmt.Sprint(err)
+		if suggested := strings.Contains(text, "did you mean"); suggested != (want != "") || want != "" && !strings.Contains(text, given+`: unknown key (did you mean "`+want+`"?)`) {
+			t.Errorf("%q: want %q:\n%s", given, want, text)
+		}
+	}
+}
+
 // TestMisspelled: near names are found, far ones are not.
 func TestMisspelled(t *testing.T) {
 	t.Parallel()
