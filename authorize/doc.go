@@ -25,6 +25,8 @@
 //	claims.go       claims as text; template.go: ${pomerium.*} in set headers
 //	respond.go      refused: redirect or page; errors.go: the one table of them
 //	audit.go        one line for each decision; lines.go writes them
+//	shadow.go       what shadow policies would have decided: counts and lines
+//	record.go       the decision and its facts, for who keeps them
 //
 // Doubt denies: the zero verdict is a fault and a fault is 503, a route that
 // neither the newest generation nor the one before knows is 404, a path that
