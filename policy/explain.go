@@ -125,7 +125,7 @@ func (p *Program) Explain(ctx context.Context, s Scenario) (*Explanation, error)
 	d := p.Evaluate(ctx, f)
 	x := &Explanation{Outcome: d.Outcome.String(), At: s.Now}
 	if d.Err != nil {
-		x.Err = plain(d.Err.Error())
+		x.Err = Visible(d.Err.Error())
 	}
 	v, err := e.value(ctx, &f)
 	switch {
@@ -160,7 +160,7 @@ func (d *Decision) agrees(o Decision) bool {
 func (e *explainer) node(r *rule, v *valuation) *Node {
 	h := v.halves[r.index]
 	n := &Node{
-		Kind: r.kind, Name: plain(r.name), File: plain(r.file), Line: r.at.line, Column: r.at.column,
+		Kind: r.kind, Name: Visible(r.name), File: Visible(r.file), Line: r.at.line, Column: r.at.column,
 		Enforced: r.enforced, Value: h.truth, Reasons: h.reasons,
 	}
 	switch {
@@ -168,18 +168,18 @@ func (e *explainer) node(r *rule, v *valuation) *Node {
 		n.Name, n.Text = r.criterion.kind.name, r.criterion.text()
 		n.Read = r.criterion.read(r.doubt, v.input)
 	case r.module != nil:
-		n.Name = plain(r.module.file)
+		n.Name = Visible(r.module.file)
 		n.Text = writtenText(r.deny, h)
 		n.Reasons = make([]string, len(h.reasons)) // a person wrote these
 		for i, reason := range h.reasons {
-			n.Reasons[i] = plain(reason)
+			n.Reasons[i] = Visible(reason)
 		}
 		n.Read = r.module.read(v.written[r.module])
 		if err := v.errs[r.index]; err != nil {
-			n.Err = plain(err.Error())
+			n.Err = Visible(err.Error())
 		}
 	case r.written:
-		n.Reasons = plainAll(h.reasons)
+		n.Reasons = allVisible(h.reasons)
 	}
 	for _, child := range r.children {
 		n.Children = append(n.Children, e.node(child, v))
@@ -211,10 +211,10 @@ func (p *Program) explainShadows(ctx context.Context, f *Facts) ([]*ShadowNode, 
 			return nil, err
 		}
 		would := shadow.program.Evaluate(ctx, *f)
-		n := &ShadowNode{Name: plain(shadow.policy.Name), Would: would.Outcome.String()}
+		n := &ShadowNode{Name: Visible(shadow.policy.Name), Would: would.Outcome.String()}
 		out = append(out, n)
 		if would.Err != nil {
-			n.Err = plain(would.Err.Error())
+			n.Err = Visible(would.Err.Error())
 		}
 		v, err := e.value(ctx, f)
 		if err != nil {

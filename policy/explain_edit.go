@@ -321,7 +321,7 @@ func editClaim(_ *searcher, c criterion, want bool, s *Scenario) []edit {
 	if !ok {
 		return nil
 	}
-	name := "claim " + plain(c.subPath)
+	name := "claim " + Visible(c.subPath)
 	var out []edit
 	for _, l := range m.lists(want, claimValues(s.Person, c), name+" with", name+" without") {
 		out = append(out, edit{key: name + " " + l.key, cost: costClaim, text: l.text, person: true, apply: func(s *Scenario) {

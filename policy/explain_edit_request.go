@@ -61,7 +61,7 @@ func editRequestLine(_ *searcher, c criterion, want bool, s *Scenario) []edit {
 // editHeader sends a header with another value.
 func editHeader(_ *searcher, c criterion, want bool, s *Scenario) []edit {
 	current, _ := s.Request.header(c.subPath)
-	return edit{cost: costRequest}.values("header "+plain(c.subPath), c, want, current, "other", func(s *Scenario, v string) {
+	return edit{cost: costRequest}.values("header "+Visible(c.subPath), c, want, current, "other", func(s *Scenario, v string) {
 		s.setHeader(c.subPath, v)
 	})
 }
@@ -89,7 +89,7 @@ func editQuery(_ *searcher, c criterion, want bool, s *Scenario) []edit {
 		}
 		s.Request.RawQuery = after.Encode()
 	}
-	name := "parameter " + plain(c.subPath)
+	name := "parameter " + Visible(c.subPath)
 	out := edit{cost: costRequest}.values(name, c, want, "", "other", query)
 	out = slices.DeleteFunc(out, func(e edit) bool { return current != "" && !q.several && e.text == name+" "+strconv.Quote(current) })
 	if !want && len(q.pairs) > 0 {

@@ -147,7 +147,7 @@ func editRecord(_ *searcher, c criterion, want bool, _ *Scenario) []edit {
 	if !ok {
 		return nil
 	}
-	name := "record " + plain(m.record.name())
+	name := "record " + Visible(m.record.name())
 	value, found := any(nil), false
 	if want != m.absent() {
 		if value, found = m.value(want); !found {
@@ -155,9 +155,9 @@ func editRecord(_ *searcher, c criterion, want bool, _ *Scenario) []edit {
 		}
 	}
 	data := map[string]any{}
-	text := "no " + plain(strings.Join(m.field, ".")) + " in record " + plain(m.record.Type)
+	text := "no " + Visible(strings.Join(m.field, ".")) + " in record " + Visible(m.record.Type)
 	if found {
-		text = "record " + plain(m.record.Type) + " for which " + c.text() + " is " + strconv.FormatBool(want)
+		text = "record " + Visible(m.record.Type) + " for which " + c.text() + " is " + strconv.FormatBool(want)
 		inner := data
 		for _, field := range m.field[:len(m.field)-1] {
 			below := map[string]any{}

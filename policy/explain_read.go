@@ -69,7 +69,7 @@ func (m *Module) read(input *ast.Term) []Read {
 
 func addRead(out []Read, ref ast.Ref, input *ast.Term) []Read {
 	path := refPath(ref)
-	r := Read{Name: plain(factName(path))}
+	r := Read{Name: Visible(factName(path))}
 	if value := lookUp(input, ref); value != nil {
 		r.Value = factValue(path, value)
 	} else {
@@ -212,7 +212,7 @@ func shown(v ast.Value, depth int) string {
 		}
 		return shownList(v.Len(), foreach, depth, "{", "}")
 	}
-	return cut(plain(v.String()))
+	return cut(Visible(v.String()))
 }
 
 func shownList(n int, foreach func(func(*ast.Term)), depth int, open, end string) string {

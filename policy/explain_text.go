@@ -112,7 +112,7 @@ func (r Read) String() string {
 func (c criterion) text() string {
 	name := c.kind.name
 	if c.kind.subPath {
-		name += "/" + plain(c.subPath)
+		name += "/" + Visible(c.subPath)
 	}
 	n := c.operand.node()
 	if m, ok := c.operand.(listMatcher); ok {
@@ -163,28 +163,6 @@ func writtenText(deny bool, h half) string {
 		name = "deny"
 	}
 	return fmt.Sprintf("%s = %t", name, h.truth)
-}
-
-// plain returns s with every character that is not plain to the eye escaped:
-// one that ends the line, moves the cursor or turns the direction of writing
-// would let a claim write what looks like our own words.
-func plain(s string) string {
-	quoted := strconv.Quote(s)
-	quoted = quoted[1 : len(quoted)-1]
-	// Quote is for Go; here a quotation mark or a backslash is as plain as any
-	// letter, unless something else was escaped and backslashes must be told apart.
-	if strings.ReplaceAll(strings.ReplaceAll(quoted, `\\`, `\`), `\"`, `"`) == s {
-		return s
-	}
-	return quoted
-}
-
-func plainAll(texts []string) []string {
-	out := make([]string, len(texts))
-	for i, s := range texts {
-		out[i] = plain(s)
-	}
-	return out
 }
 
 // plainWord is s as a value among others: in quotes unless it is one plain

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/cardea-proxy/cardea/policy"
 	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
 )
@@ -46,16 +47,16 @@ func explainRecorded(ctx context.Context, cmd *cobra.Command, env *viper.Viper, 
 func (x *explained) text(w io.Writer) error {
 	var b strings.Builder
 	q := x.Request
-	who := visible(q.Person)
+	who := policy.Visible(q.Person)
 	if who == "" {
 		who = "nobody signed in"
 	}
-	fmt.Fprintf(&b, "request %s\n  %s %s\n  %s from %s, %s\n  route %s\n", visible(q.ID), visible(q.Method), visible(q.Host+q.Path),
-		who, visible(orUnknown(q.IP)), q.Time.Local().Format(time.RFC1123), visible(orUnknown(q.Route)))
+	fmt.Fprintf(&b, "request %s\n  %s %s\n  %s from %s, %s\n  route %s\n", policy.Visible(q.ID), policy.Visible(q.Method), policy.Visible(q.Host+q.Path),
+		who, policy.Visible(orUnknown(q.IP)), q.Time.Local().Format(time.RFC1123), policy.Visible(orUnknown(q.Route)))
 	fmt.Fprintf(&b, "decided then: %s (allow %t %v, deny %t %v)\n",
-		visible(x.Outcome), x.Allow, allVisible(x.AllowWhy), x.Deny, allVisible(x.DenyWhy))
+		policy.Visible(x.Outcome), x.Allow, allVisible(x.AllowWhy), x.Deny, allVisible(x.DenyWhy))
 	for _, r := range x.Remarks {
-		fmt.Fprintf(&b, "remark: %s\n", visible(r))
+		fmt.Fprintf(&b, "remark: %s\n", policy.Visible(r))
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil || x.Explanation == nil {
 		return err

@@ -8,10 +8,8 @@ import (
 	"iter"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/cardea-proxy/cardea/authorize"
 	"github.com/cardea-proxy/cardea/config"
@@ -310,10 +308,10 @@ func (r *replayed) text(w io.Writer) error {
 		if person == "" {
 			person = "nobody signed in"
 		}
-		fmt.Fprintf(&b, "%s on %s: %s, was %s (%d)\n", visible(person), visible(f.Route), f.After, visible(f.Before), f.Count)
-		fmt.Fprintf(&b, "    first: %s %s at %s, request %s\n", visible(f.Method), visible(f.Path), f.Time.UTC().Format(time.RFC3339), visible(f.Request))
+		fmt.Fprintf(&b, "%s on %s: %s, was %s (%d)\n", policy.Visible(person), policy.Visible(f.Route), f.After, policy.Visible(f.Before), f.Count)
+		fmt.Fprintf(&b, "    first: %s %s at %s, request %s\n", policy.Visible(f.Method), policy.Visible(f.Path), f.Time.UTC().Format(time.RFC3339), policy.Visible(f.Request))
 		for _, why := range f.Why {
-			fmt.Fprintf(&b, "    %s\n", visible(why))
+			fmt.Fprintf(&b, "    %s\n", policy.Visible(why))
 		}
 	}
 	if n := len(r.Flips); n == maxFlips {
@@ -322,24 +320,16 @@ func (r *replayed) text(w io.Writer) error {
 	fmt.Fprintf(&b, "%d decisions: %d the same, %d flip, %d cannot tell, %d passed over\n",
 		r.Decisions, r.Same, r.Flipped, r.CannotTell, r.PassedOver)
 	for _, u := range r.Unknown {
-		fmt.Fprintf(&b, "    cannot tell (%d): %s\n", u.Count, visible(u.Why))
+		fmt.Fprintf(&b, "    cannot tell (%d): %s\n", u.Count, policy.Visible(u.Why))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// visible quotes text that holds what a terminal would act on.
-func visible(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(s)
-	}
-	return s
-}
-
 func allVisible(texts []string) []string {
 	out := make([]string, len(texts))
 	for i, s := range texts {
-		out[i] = visible(s)
+		out[i] = policy.Visible(s)
 	}
 	return out
 }
