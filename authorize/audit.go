@@ -40,7 +40,7 @@ func parseLogFields(names []string) []logField {
 	for _, name := range names {
 		kind := name
 		if header, ok := strings.CutPrefix(name, "headers."); ok {
-			if header = strings.ToLower(header); secretHeader(header) {
+			if header = strings.ToLower(header); policy.SecretHeader(header) {
 				continue
 			}
 			kind = "headers." + header
@@ -51,15 +51,6 @@ func parseLogFields(names []string) []logField {
 		fields = append(fields, logField{"," + string(appendText(nil, name)) + ":", kind})
 	}
 	return fields
-}
-
-// secretHeader reports whether a header holds what may sign somebody in.
-func secretHeader(name string) bool {
-	switch name {
-	case "cookie", "authorization", "proxy-authorization", "x-pomerium-authorization", headerAssertion, headerAssertion + "-for":
-		return true
-	}
-	return false
 }
 
 // plainQuery returns a query as it may stand in a log: not that of a path of
@@ -286,7 +277,7 @@ func (e *auditEntry) appendObject(b []byte, f logField) []byte {
 	if f.kind == "headers" {
 		headers := make(map[string]string, len(e.request.headers))
 		for _, h := range e.request.headers {
-			if !secretHeader(h.name) {
+			if !policy.SecretHeader(h.name) {
 				headers[h.name] = plainHeader(h.name, h.value)
 			}
 		}

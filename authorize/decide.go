@@ -153,7 +153,7 @@ func (r *request) facts() policy.Request {
 // plainHeaders yields the headers that are no secrets, by their canonical names.
 func (r *request) plainHeaders(yield func(name, value string) bool) {
 	for _, h := range r.headers {
-		if secretHeader(h.name) || strings.HasPrefix(h.name, ":") {
+		if policy.SecretHeader(h.name) || strings.HasPrefix(h.name, ":") {
 			continue
 		}
 		if !yield(http.CanonicalHeaderKey(h.name), h.value) {

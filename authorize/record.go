@@ -54,7 +54,7 @@ func recordedHeaders(programs map[string]*policy.Program) []string {
 	names := slices.Clone(usualHeaders)
 	for _, p := range programs {
 		for _, name := range p.AllReads().Headers {
-			if !secretHeader(strings.ToLower(name)) {
+			if !policy.SecretHeader(name) {
 				names = append(names, name)
 			}
 		}

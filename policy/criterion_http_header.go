@@ -81,14 +81,14 @@ func headerName(name string) (canonical, problem, want string) {
 		return canonical, fmt.Sprintf("%q is no header: it is part of the request itself", name), "http_method, http_path, or the name of a header"
 	case !isToken(name):
 		return canonical, fmt.Sprintf("%q is no name of a header", name), "letters, digits and dashes"
-	case slices.Contains(credentialHeaders, lower):
-		return canonical, "the header " + lower + " holds a credential, and a policy is no place for one", other
 	case lower == "host":
 		return canonical, "the host of a request chooses its route, and its policy is read only then", other
 	case slices.Contains(hopHeaders, lower):
 		return canonical, "the header " + lower + " is about one connection and does not reach the upstream", other
 	case slices.Contains(changedHeaders, lower), slices.ContainsFunc(changedPrefixes, func(p string) bool { return strings.HasPrefix(lower, p) }):
 		return canonical, "the header " + lower + " is set or removed on the way, so that what the client sends is not what the upstream gets", other
+	case SecretHeader(lower):
+		return canonical, "the header " + lower + " holds a credential, and a policy is no place for one", other
 	}
 	return canonical, "", ""
 }
@@ -103,8 +103,6 @@ func isToken(s string) bool {
 	}
 	return s != ""
 }
-
-var credentialHeaders = []string{"authorization", "cookie", "proxy-authorization", "set-cookie"}
 
 // hopHeaders end at the next hop (RFC 9110, section 7.6.1).
 var hopHeaders = []string{

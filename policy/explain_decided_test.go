@@ -115,9 +115,11 @@ func TestNoDecisionIsExplainedAsSuch(t *testing.T) {
 
 func TestSecretHeadersAreNotShown(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"Authorization", "cookie", "Proxy-Authorization"} {
-		if got := factValue([]string{"http", "headers", name}, ast.String("s3cret")); got != "[redacted]" {
-			t.Errorf("%s is shown as %q", name, got)
+	for _, name := range []string{"Authorization", "cookie", "Proxy-Authorization", "X-Pomerium-Jwt-Assertion"} {
+		for _, place := range []string{"headers", "header_values"} {
+			if got := factValue([]string{"http", place, name}, ast.String("s3cret")); got != "[redacted]" {
+				t.Errorf("%s of %s is shown as %q", name, place, got)
+			}
 		}
 		all := ast.NewObject(ast.Item(ast.StringTerm(name), ast.StringTerm("s3cret")))
 		if got := factValue([]string{"http", "headers"}, all); strings.Contains(got, "s3cret") {

@@ -176,19 +176,10 @@ func factValue(path []string, v ast.Value) string {
 			return time.UnixMilli(ms).UTC().Format(time.RFC3339)
 		}
 	}
-	if len(path) > 2 && path[1] == "headers" && secretHeader(last) {
+	if len(path) > 2 && (path[1] == "headers" || path[1] == "header_values") && SecretHeader(path[2]) {
 		return "[redacted]"
 	}
 	return shown(v, 0)
-}
-
-// secretHeader reports whether a header's value lets its reader in somewhere.
-func secretHeader(name string) bool {
-	switch strings.ToLower(name) {
-	case "authorization", "proxy-authorization", "cookie":
-		return true
-	}
-	return false
 }
 
 // shown is a value in one line.
@@ -204,7 +195,7 @@ func shown(v ast.Value, depth int) string {
 		foreach := func(f func(*ast.Term)) {
 			v.Foreach(func(key, value *ast.Term) {
 				name, _ := key.Value.(ast.String)
-				if secretHeader(string(name)) {
+				if SecretHeader(string(name)) {
 					value = ast.StringTerm("[redacted]")
 				}
 				f(ast.ArrayTerm(key, value))

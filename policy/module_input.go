@@ -82,7 +82,7 @@ func (q *Request) writtenHeaders(r *Reads) *ast.Term {
 	add := func(name, value string) {
 		name = textproto.CanonicalMIMEHeaderKey(name)
 		key := ast.StringTerm(name)
-		if !hiddenHeader(name) && headers.Get(key) == nil {
+		if !SecretHeader(name) && headers.Get(key) == nil {
 			headers.Insert(key, ast.StringTerm(strings.ToValidUTF8(value, "\uFFFD")))
 		}
 	}

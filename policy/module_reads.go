@@ -118,20 +118,10 @@ func followHeader(name string) reference {
 	if canonical := textproto.CanonicalMIMEHeaderKey(name); canonical != name {
 		return reference{problem: "header names are canonical here, want " + ast.StringTerm(canonical).String()}
 	}
-	if hiddenHeader(name) {
+	if SecretHeader(name) {
 		return reference{problem: "the header " + name + " is not shown to policies"}
 	}
 	return reference{reads: Reads{Headers: []string{name}}}
-}
-
-// hiddenHeader reports whether a header holds what signs somebody in. A policy
-// that could read it could print it.
-func hiddenHeader(name string) bool {
-	switch name = textproto.CanonicalMIMEHeaderKey(name); name {
-	case "Cookie", "Authorization", "Proxy-Authorization":
-		return true
-	}
-	return strings.HasPrefix(name, "X-Pomerium-")
 }
 
 // checkReferences refuses what is not in the input and what is not in data.
