@@ -28,6 +28,7 @@
 //	shadow.go       what would be decided with a policy that judges without effect
 //	explain.go      why it is decided so: Program + Scenario -> Explanation
 //	explain_rules.go, explain_value.go: every rule by itself, and what it comes to
+//	explain_agree.go whether the rules by themselves come to the decision
 //	explain_read.go what a rule looked at; explain_decided.go: which decided
 //	explain_change.go what would allow; explain_options.go: which facts to change
 //	explain_edit*.go the changes of each fact; explain_none.go: why there is none

@@ -47,7 +47,7 @@ type Explanation struct {
 	// Err is why there is no decision of the policy; the outcome is deny then.
 	Err string `json:"error,omitempty"`
 	// Disagrees says that the rules one by one do not come to what the program
-	// decides. That is a defect of ours, and the outcome is the program's.
+	// decides, or that one of the two has an error that the other should have. That is a defect of ours, and the outcome is the program's.
 	Disagrees bool `json:"disagrees,omitempty"`
 	// Why says in a sentence what kind of decision it is, and Decided names the
 	// rules that made it, with their places.
@@ -143,17 +143,6 @@ func (p *Program) Explain(ctx context.Context, s Scenario) (*Explanation, error)
 		return nil, err
 	}
 	return x, nil
-}
-
-// agrees reports whether two decisions come to the same and for the same
-// reasons. One that was not made, because it came too late or a module is
-// broken, disagrees with none: that is said as the error that it is.
-func (d *Decision) agrees(o Decision) bool {
-	if d.Err != nil || o.Err != nil {
-		return true
-	}
-	return d.Outcome == o.Outcome && d.Allow == o.Allow && d.Deny == o.Deny &&
-		slices.Equal(d.AllowReasons, o.AllowReasons) && slices.Equal(d.DenyReasons, o.DenyReasons)
 }
 
 // node is a rule and all below it with what they have come to.

@@ -36,10 +36,11 @@ func getRecord(bctx topdown.BuiltinContext, args []*ast.Term, yield func(*ast.Te
 	e := evaluationOf(bctx.Context)
 	found, err := e.record(bctx, textOf(args[0]), textOf(args[1]))
 	if err != nil {
-		return topdown.Halt{Err: &topdown.Error{
+		said := &topdown.Error{
 			Code: topdown.BuiltinErr, Location: bctx.Location,
 			Message: fmt.Sprintf("%s(%q, ...): %v", recordFunction.Name, textOf(args[0]), err),
-		}}
+		}
+		return topdown.Halt{Err: said.Wrap(err)}
 	}
 	return yield(found)
 }
@@ -66,7 +67,7 @@ func (e *evaluation) record(bctx topdown.BuiltinContext, typ, id string) (*ast.T
 	for _, key := range keys {
 		found, err := f.Records.Record(bctx.Context, typ, key, id)
 		if err != nil {
-			return nil, err
+			return nil, storeError{err}
 		}
 		if found != nil {
 			return found.term, nil

@@ -66,6 +66,11 @@ type RecordSeen struct {
 	Record *Record // nil: there is none
 }
 
+// A storeError is what a store of records said instead of answering.
+type storeError struct{ error }
+
+func (e storeError) Unwrap() error { return e.error }
+
 // lookUp appends to out the records that r reads, in the order of r.Records;
 // nil stands for one that is absent.
 func (f *Facts) lookUp(ctx context.Context, r *Reads, out []*Record) ([]*Record, error) {
@@ -93,7 +98,7 @@ func (f *Facts) find(ctx context.Context, want RecordRead, seen func(RecordSeen)
 		}
 		found, err := f.Records.Record(ctx, want.Type, key, value)
 		if err != nil {
-			return nil, fmt.Errorf("read record %q: %w", want.Type, err)
+			return nil, fmt.Errorf("read record %q: %w", want.Type, storeError{err})
 		}
 		if seen != nil {
 			seen(RecordSeen{want.Type, key, value, found})
