@@ -5,13 +5,20 @@ import (
 	"strings"
 )
 
-// An Error says which part of a document is wrong and what would be right.
+// An Error says which part of a document is wrong and what would be right. Its
+// texts are as Visible returns them: they quote the document, and whoever reads
+// them reads them on a terminal.
 type Error struct {
 	Line    int    // 1-based, as the YAML node says; 0 when unknown
 	Column  int    // 1-based; 0 when unknown
 	Path    string // such as "policy[0].allow.and[1].email"
 	Problem string // what is wrong, such as `unknown criterion "emial"`; may be empty
 	Want    string // what would be accepted, such as "a string"; may be empty
+}
+
+// newError returns an Error whose texts may be shown.
+func newError(line, column int, path, problem, want string) *Error {
+	return &Error{Line: line, Column: column, Path: Visible(path), Problem: Visible(problem), Want: Visible(want)}
 }
 
 // Message is the error without its position.

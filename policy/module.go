@@ -110,7 +110,7 @@ func (m *Module) compile(parsed *ast.Module) error {
 	if said == "" {
 		return nil
 	}
-	return Errors{{Line: 1, Column: 1, Path: regoPath, Problem: said}}
+	return Errors{newError(1, 1, regoPath, said, "")}
 }
 
 // Metadata returns what the text says about itself.
@@ -231,11 +231,11 @@ const maxErrors = 50
 type findings struct{ all Errors }
 
 func (f *findings) add(at *ast.Location, format string, args ...any) {
-	e := &Error{Path: regoPath, Problem: fmt.Sprintf(format, args...)}
+	line, column := 0, 0
 	if at != nil {
-		e.Line, e.Column = at.Row, at.Col
+		line, column = at.Row, at.Col
 	}
-	f.all = append(f.all, e)
+	f.all = append(f.all, newError(line, column, regoPath, fmt.Sprintf(format, args...), ""))
 }
 
 // compilerError adds what OPA says, unless we have said something about the

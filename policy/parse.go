@@ -189,5 +189,5 @@ func (p *parser) unknown(path string, at *yaml.Node, what, name string, known []
 func (p *parser) want(path string, at *yaml.Node, want string) { p.report(path, at, "", want) }
 
 func (p *parser) report(path string, at *yaml.Node, problem, want string) {
-	p.errs = append(p.errs, &Error{Line: at.Line, Column: at.Column, Path: path, Problem: problem, Want: want})
+	p.errs = append(p.errs, newError(at.Line, at.Column, path, problem, want))
 }

@@ -28,7 +28,7 @@ func Tidy(name string, text []byte) (tidied []byte, err error) {
 	// The parsers are not ours, and a policy in an editor is often half a one.
 	defer func() {
 		if r := recover(); r != nil {
-			tidied, err = nil, Errors{{Path: "policy", Problem: fmt.Sprintf("cannot be read: %v", r)}}
+			tidied, err = nil, Errors{newError(0, 0, "policy", fmt.Sprintf("cannot be read: %v", r), "")}
 		}
 	}()
 	pass := tidyYAML
@@ -91,7 +91,7 @@ func laidOut(text []byte) ([]byte, *yaml.Node, error) {
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
 	if err := enc.Encode(n); err != nil {
-		return nil, nil, Errors{{Path: "policy", Problem: err.Error()}}
+		return nil, nil, Errors{newError(0, 0, "policy", err.Error(), "")}
 	}
 	out := unmarkBlank(b.String())
 	after, err := readYAML(out)

@@ -30,7 +30,7 @@ func tidyRego(name string, text []byte) ([]byte, error) {
 	}
 	out, err := format.SourceWithOpts(name, []byte(full), format.Opts{RegoVersion: ast.RegoV1, ParserOptions: &options})
 	if err != nil {
-		return nil, Errors{{Line: 1, Column: 1, Path: "rego", Problem: err.Error()}}
+		return nil, Errors{newError(1, 1, "rego", err.Error(), "")}
 	}
 	after, err := ast.ParseModuleWithOpts(name, string(out), options)
 	if err != nil || !sameModule(before, after) {
