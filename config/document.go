@@ -5,10 +5,9 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 
+	"github.com/cardea-proxy/cardea/policy"
 	"gopkg.in/yaml.v3"
 )
 
@@ -32,10 +31,6 @@ func parseDocument(name string, text []byte) (*yaml.Node, error) {
 	return parseYAML(text)
 }
 
-// yamlLine finds the line in an error of the YAML parser, which has no field
-// for it.
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-
 // parseYAML reads the one document of text.
 func parseYAML(text []byte) (*yaml.Node, error) {
 	d := yaml.NewDecoder(bytes.NewReader(text))
@@ -44,13 +39,13 @@ func parseYAML(text []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF):
 		return nil, nil
 	case err != nil:
-		return nil, yamlError(err)
+		return nil, yamlError(text, err)
 	}
 	switch err := d.Decode(&second); {
 	case err == nil:
 		return nil, &syntaxError{line: second.Line, text: "second document, want one document"}
 	case !errors.Is(err, io.EOF):
-		return nil, yamlError(err)
+		return nil, yamlError(text, err)
 	}
 	if len(doc.Content) == 0 || isNull(doc.Content[0]) {
 		return nil, nil
@@ -58,12 +53,9 @@ func parseYAML(text []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-func yamlError(err error) error {
-	e := &syntaxError{text: "not YAML: " + yamlLine.ReplaceAllString(err.Error(), "")}
-	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-		e.line, _ = strconv.Atoi(m[1])
-	}
-	return e
+func yamlError(text []byte, err error) error {
+	line, problem := policy.SyntaxError(text, err)
+	return &syntaxError{line: line, text: "not YAML: " + problem}
 }
 
 // lineAt returns the 1-based line of offset in text.

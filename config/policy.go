@@ -230,8 +230,14 @@ func (l *loading) refusePolicy(key string, err error, place func(line, column in
 		if e.File != environment && line > 0 {
 			e.Line, e.Column = line, column
 		}
-		if column == 0 && f.Path == "rego" && f.Line > 0 {
-			e.Found = fmt.Sprintf("line %d, column %d of the text: %s", f.Line, f.Column, f.Problem)
+		// Where the lines of the text are no lines of the file, the error has two
+		// places.
+		if _, exact := place(f.Line, 1); exact == 0 && f.Path == "rego" && f.Line > 0 {
+			where := fmt.Sprintf("line %d", f.Line)
+			if f.Column > 0 {
+				where += fmt.Sprintf(", column %d", f.Column)
+			}
+			e.Found = where + " of the text: " + f.Problem
 		}
 		l.errs = append(l.errs, e)
 		l.bad[under] = true

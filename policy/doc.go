@@ -33,6 +33,7 @@
 //	explain_change.go what would allow; explain_options.go: which facts to change
 //	explain_edit*.go the changes of each fact; explain_none.go: why there is none
 //	explain_text.go Explanation -> a page of text, with nothing in it that acts
+//	syntax.go       the line of what is no YAML
 //	secret_header.go the headers whose values are for nobody to see
 //	visible.go      text of strangers, with nothing in it that acts
 //	explain_coverage.go which rules explanations have shown to be true and false

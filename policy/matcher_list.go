@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -21,6 +22,16 @@ type listTest struct {
 // value; it holds that value alone; it does not hold it.
 var listOperators = []string{"has", "is", "exclude"}
 
+// listMeant are operators of strings with what they come to on a list.
+var listMeant = map[string]string{"not": "exclude", "not_in": "exclude", "in": "has", "contains": "has"}
+
+// severalOf says how to ask for several values, for each operator.
+var severalOf = map[string]string{
+	"has":     "for any of several one criterion each under or, and for all of them under and, such as {has: a}",
+	"is":      "one value: is asks for a list of that value alone. For any of several write one criterion each under or, such as {has: a}",
+	"exclude": "for none of several one criterion each under and, such as {exclude: a}",
+}
+
 // parseListMatcher reads a bare value, which means "has", or an object of
 // operators.
 func parseListMatcher(p *parser, path string, n *yaml.Node) operand {
@@ -28,6 +39,10 @@ func parseListMatcher(p *parser, path string, n *yaml.Node) operand {
 		return listMatcher{{"has", []string{text}}}
 	}
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
+		if n.Kind == yaml.SequenceNode && len(n.Content) > 0 {
+			p.report(path, n, "a list stands where one value does", severalOf["has"])
+			return nil
+		}
 		p.want(path, n, wantString(n)+", or an object of "+strings.Join(listOperators, ", "))
 		return nil
 	}
@@ -35,11 +50,18 @@ func parseListMatcher(p *parser, path string, n *yaml.Node) operand {
 	for _, e := range p.entries(path, n) {
 		name := strings.ToLower(e.name)
 		if !slices.Contains(listOperators, name) {
+			if meant := listMeant[name]; meant != "" {
+				p.report(path, e.key, fmt.Sprintf("unknown operator %q (did you mean %q?)", e.name, meant), "one of "+strings.Join(listOperators, ", "))
+				continue
+			}
 			p.unknown(path, e.key, "operator", e.name, listOperators)
 			continue
 		}
 		text, ok := scalarText(e.value)
-		if !ok {
+		switch {
+		case !ok && e.value.Kind == yaml.SequenceNode:
+			p.report(path+"."+name, e.value, name+" takes one value, and this is a list", severalOf[name])
+		case !ok:
 			p.want(path+"."+name, e.value, wantString(e.value))
 		}
 		m = append(m, listTest{name, []string{text}})

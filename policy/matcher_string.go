@@ -31,6 +31,10 @@ func parseStringMatcher(p *parser, path string, n *yaml.Node, check func(operato
 		return m
 	}
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
+		if n.Kind == yaml.SequenceNode && len(n.Content) > 0 {
+			p.report(path, n, "a list stands where one value does", "for any of several {in: [a, b]}")
+			return nil
+		}
 		p.want(path, n, wantString(n)+", or an object of "+strings.Join(stringOperators, ", "))
 		return nil
 	}
@@ -47,6 +51,8 @@ func parseStringMatcher(p *parser, path string, n *yaml.Node, check func(operato
 			t.values = p.strings(at, e.value)
 		} else if isString(e.value) {
 			t.values = []string{e.value.Value}
+		} else if e.value.Kind == yaml.SequenceNode {
+			p.report(at, e.value, name+" takes one value, and this is a list", severalTexts(name))
 		} else {
 			p.want(at, e.value, wantString(e.value))
 		}
@@ -54,6 +60,17 @@ func parseStringMatcher(p *parser, path string, n *yaml.Node, check func(operato
 		m = append(m, t)
 	}
 	return m
+}
+
+// severalTexts says how to ask for several texts where an operator takes one.
+func severalTexts(operator string) string {
+	switch operator {
+	case "is":
+		return "in, which takes a list"
+	case "not":
+		return "not_in, which takes a list"
+	}
+	return "for any of several one criterion each under or"
 }
 
 func (p *parser) checkValue(path string, n *yaml.Node, t stringTest, check func(operator, value string) string) {

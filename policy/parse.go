@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -165,9 +166,17 @@ func (p *parser) criterion(path string, n *yaml.Node) (criterion, bool) {
 	return criterion{kind: k, subPath: sub, operand: op, at: positionOf(e.key)}, len(p.errs) == before
 }
 
+// insteadOfNesting is what to write where an operator in an operator is meant.
+const insteadOfNesting = "For what must not be so, write it under an or of deny, " +
+	"or give the criterion an operand that says so (not, not_in, exclude); operators side by side are joined by or"
+
 func positionOf(n *yaml.Node) position { return position{n.Line, n.Column} }
 
 func (p *parser) unknownCriterion(path string, key *yaml.Node, name string) {
+	if slices.Contains(operators, name) {
+		p.report(path, key, name+" stands in a list of criteria, and operators do not nest", "a criterion. "+insteadOfNesting)
+		return
+	}
 	if why, ok := knownElsewhere[name]; ok {
 		p.report(path+"."+name, key, why, "")
 		return

@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -31,7 +28,8 @@ func Tidy(name string, text []byte) (tidied []byte, err error) {
 			tidied, err = nil, Errors{newError(0, 0, "policy", fmt.Sprintf("cannot be read: %v", r), "")}
 		}
 	}()
-	pass := tidyYAML
+	source := text
+	pass := func(text []byte) ([]byte, error) { return tidyYAML(text, source) }
 	if filepath.Ext(name) == ".rego" {
 		pass = func(text []byte) ([]byte, error) { return tidyRego(name, text) }
 	}
@@ -45,8 +43,9 @@ func Tidy(name string, text []byte) (tidied []byte, err error) {
 	return nil, Errors{{Path: "policy", Problem: "has no settled form", Want: "comments on lines of their own"}}
 }
 
-// tidyYAML makes one pass and sees to it that nothing is lost by it.
-func tidyYAML(text []byte) ([]byte, error) {
+// tidyYAML makes one pass and sees to it that nothing is lost by it. source is
+// the text before the first pass, of which errors tell the places.
+func tidyYAML(text, source []byte) ([]byte, error) {
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	before, err := readYAML(text)
 	if err != nil {
@@ -60,7 +59,7 @@ func tidyYAML(text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := comments(text, before)
+	want, lost := comments(text, before), ""
 	for _, from := range [][]byte{text, liftComments(text, before)} {
 		out, after, err := laidOut(from)
 		if err != nil {
@@ -70,11 +69,14 @@ func tidyYAML(text []byte) ([]byte, error) {
 		switch {
 		case err != nil || !bytes.Equal(meaning, again) || !sameBeside(before, after):
 			return nil, errUnkept(before, "tidying would change its meaning")
-		case slices.Equal(want, comments(out, after)):
+		}
+		kept := comments(out, after)
+		if slices.Equal(want, kept) {
 			return out, nil
 		}
+		lost = missing(want, kept)
 	}
-	return nil, errUnkept(before, "a comment would be lost")
+	return nil, errLost(source, lost)
 }
 
 // laidOut is the text in its layout, and what it says then.
@@ -105,8 +107,6 @@ func errUnkept(n *yaml.Node, problem string) error {
 	return Errors{{Line: n.Line, Column: n.Column, Path: "policy", Problem: problem, Want: "plain block style, with comments on lines of their own"}}
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
-
 // readYAML returns the one document of the text, or nil where it has none.
 func readYAML(text []byte) (*yaml.Node, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
@@ -116,13 +116,8 @@ func readYAML(text []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF):
 		return nil, nil
 	case err != nil:
-		e := &Error{Path: "policy", Problem: strings.TrimPrefix(err.Error(), "yaml: ")}
-		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-			e.Line, _ = strconv.Atoi(m[1])
-			e.Column = 1
-			e.Problem = strings.TrimPrefix(err.Error(), m[0])
-		}
-		return nil, Errors{e}
+		line, problem := SyntaxError(text, err)
+		return nil, Errors{newError(line, min(line, 1), "policy", problem, "")}
 	}
 	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, Errors{{Line: max(more.Line, 1), Column: 1, Path: "policy", Problem: "more than one document", Want: "one policy in a file"}}

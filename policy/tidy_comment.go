@@ -127,6 +127,35 @@ func comments(text []byte, doc *yaml.Node) []string {
 	return out
 }
 
+// missing is the first comment of which there are more in want than in kept;
+// both are sorted. "" where kept has more.
+func missing(want, kept []string) string {
+	i := 0
+	for _, comment := range want {
+		for i < len(kept) && kept[i] < comment { // one too many
+			i++
+		}
+		if i == len(kept) || kept[i] != comment {
+			return comment
+		}
+		i++
+	}
+	return ""
+}
+
+// errLost says where a comment stands that would be lost: the first of those
+// that say the same.
+func errLost(source []byte, comment string) error {
+	line, column := 1, 1
+	for i, text := range strings.Split(string(source), "\n") {
+		if comment != "" && commentOf(text) == comment {
+			line, column = i+1, 1+strings.LastIndex(text, comment)
+			break
+		}
+	}
+	return Errors{newError(line, column, "policy", "this comment would be lost", "plain block style, with comments on lines of their own")}
+}
+
 // commentOf returns the comment at the end of a line: it begins with a # after
 // a space, outside quotes. A quote within a word is none.
 func commentOf(line string) string {

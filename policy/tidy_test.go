@@ -157,6 +157,7 @@ func TestTidySaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, file, text, want string }{
 		{"no YAML", "p.yaml", "allow:\n  or: [", "2:1: policy: "},
+		{"a list in a mapping", "p.yaml", "allow:\n  or:\n  - email: x\n   - email: y\n", "4:1: policy: did not find expected"},
 		{"no policy", "p.yaml", "allow: {or: [{emial: x}]}", `1:15: policy.allow.or[0]: unknown criterion "emial"`},
 		{"one in an object", "p.yaml", "name: x\nppl: {allow: {or: []}}", "2:19: policy.allow.or: want a list"},
 		{"two documents", "p.yaml", "allow: {or: [{accept: }]}\n---\nallow: {or: [{accept: }]}\n", "policy: more than one document"},
@@ -256,6 +257,25 @@ func TestTidyKeepsCommentsAnywhere(t *testing.T) {
 		}
 		if a, b := program(t, text), program(t, string(got)); a.Digest() != b.Digest() {
 			t.Fatalf("seed %d: two meanings:\n%s\n%s", seed, text, got)
+		}
+	}
+}
+
+// A comment that would be lost is told with its place in the text as it was.
+func TestALostCommentHasItsPlace(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		want, kept []string
+		place      string
+	}{
+		{[]string{"# a", "# b", "# c"}, []string{"# a", "# c"}, "3:6"},
+		{[]string{"# a", "# b", "# c"}, []string{"# 0", "# a", "# aa", "# b"}, "4:1"},
+		{[]string{"# a", "# a"}, []string{"# a"}, "1:1"},
+		{[]string{"# a"}, []string{"# a", "# b"}, "1:1"}, // one too many: no comment is lost
+	} {
+		err := errLost([]byte("# a\nx: 1\ny: 2 # b\n# c\n"), missing(tc.want, tc.kept))
+		if !strings.HasPrefix(err.Error(), tc.place+": policy: this comment would be lost") {
+			t.Errorf("of %q is kept %q: %v, want it at %s", tc.want, tc.kept, err, tc.place)
 		}
 	}
 }
