@@ -30,6 +30,7 @@
 //	explain_rules.go, explain_value.go: every rule by itself, and what it comes to
 //	explain_agree.go whether the rules by themselves come to the decision
 //	explain_read.go what a rule looked at; explain_decided.go: which decided
+//	explain_extra.go what hand-written Rego adds to a decision
 //	explain_change.go what would allow; explain_options.go: which facts to change
 //	explain_edit*.go the changes of each fact; explain_none.go: why there is none
 //	explain_text.go Explanation -> a page of text, with nothing in it that acts

@@ -60,6 +60,8 @@ type Explanation struct {
 
 	Allow *Node `json:"allow,omitempty"` // nil only with Err
 	Deny  *Node `json:"deny,omitempty"`
+	// Extra is what hand-written Rego adds to the decision; see Decision.Extra.
+	Extra []Read `json:"extra,omitempty"`
 	// Shadows are the policies that judge without effect.
 	Shadows []*ShadowNode `json:"shadows,omitempty"`
 }
@@ -107,6 +109,7 @@ type ShadowNode struct {
 	Err   string `json:"error,omitempty"`
 	Allow *Node  `json:"allow,omitempty"`
 	Deny  *Node  `json:"deny,omitempty"`
+	Extra []Read `json:"extra,omitempty"`
 }
 
 // Explain says how p decides about the scenario, and why. What it says comes
@@ -123,7 +126,7 @@ func (p *Program) Explain(ctx context.Context, s Scenario) (*Explanation, error)
 	}
 	f := s.Facts()
 	d := p.Evaluate(ctx, f)
-	x := &Explanation{Outcome: d.Outcome.String(), At: s.Now}
+	x := &Explanation{Outcome: d.Outcome.String(), At: s.Now, Extra: shownExtra(d.Extra)}
 	if d.Err != nil {
 		x.Err = Visible(d.Err.Error())
 	}
@@ -200,7 +203,7 @@ func (p *Program) explainShadows(ctx context.Context, f *Facts) ([]*ShadowNode, 
 			return nil, err
 		}
 		would := shadow.program.Evaluate(ctx, *f)
-		n := &ShadowNode{Name: Visible(shadow.policy.Name), Would: would.Outcome.String()}
+		n := &ShadowNode{Name: Visible(shadow.policy.Name), Would: would.Outcome.String(), Extra: shownExtra(would.Extra)}
 		out = append(out, n)
 		if would.Err != nil {
 			n.Err = Visible(would.Err.Error())

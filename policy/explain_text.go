@@ -33,6 +33,10 @@ func (x *Explanation) Text(w io.Writer) error {
 			n.text(b, 0)
 		}
 	}
+	if len(x.Extra) > 0 {
+		b.WriteByte('\n')
+		extraText(b, "", x.Extra)
+	}
 	for _, s := range x.Shadows {
 		fmt.Fprintf(b, "\nshadow policy %s: with it the outcome would be %s\n", s.Name, s.Would)
 		if s.Err != "" {
@@ -43,6 +47,7 @@ func (x *Explanation) Text(w io.Writer) error {
 				n.text(b, 1)
 			}
 		}
+		extraText(b, "  ", s.Extra)
 	}
 	return b.Flush()
 }
