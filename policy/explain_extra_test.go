@@ -48,7 +48,7 @@ deny := [false, [], {"path": input.http.path, "e\u202evil": "a\u001b[2J", "long"
 			t.Errorf("explained as %s", out)
 		}
 	}
-	if !strings.Contains(text, "the Rego adds:\n  authorization = [redacted]\n") || !strings.Contains(text, "  the Rego adds:\n    later = true\n") {
+	if !strings.Contains(text, "the Rego adds:\n  authorization = [redacted]\n") || !strings.Contains(text, "\n    later = true\n") {
 		t.Errorf("explained as %s", text)
 	}
 }
