@@ -82,7 +82,7 @@ func (l *loading) readPolicies() {
 // readNamed reads one entry of `policies`.
 func (l *loading) readNamed(n *NamedPolicy, key string) {
 	p := &policy.Policy{
-		Name: n.Name, Line: l.problem(key, "", "").Line,
+		Name: n.Name, File: l.fileOf(key), Line: l.problem(key, "", "").Line,
 		Explanation: n.Explanation, Remediation: n.Remediation, Shadow: n.Shadow, Enforced: n.Enforced,
 	}
 	l.checkAdvice(p, key)

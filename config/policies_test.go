@@ -96,7 +96,7 @@ routes:
 		{"an entry too", c.Policies[2].Explanation + c.Policies[2].Remediation, "Why.How."},
 		{"a policy knows its file", around.File, filepath.Join(dir, "policies/around.yaml")},
 		{"a document does", c.Policies[2].Documents[0].File(), filepath.Join(dir, "more/filed.json")},
-		{"one of the configuration has none", c.Policies[0].File + c.Policies[0].Documents[0].File(), ""},
+		{"one of the configuration knows that", []string{c.Policies[0].File, c.Policies[0].Documents[0].File()}, []string{file, file}},
 		{"it has a line", c.Policies[1].Line, 5},
 		{"all files are known", len(c.Files), 7},
 		{"Rego is parsed", len(c.Policies[6].Rego), 1},

@@ -71,6 +71,7 @@ func (l *loading) addNamed(r *Route, key string) {
 func (l *loading) subPolicy(s *SubPolicy, key string) *policy.Policy {
 	p := &policy.Policy{
 		Name:        s.Name,
+		File:        l.fileOf(key),
 		Line:        l.problem(key, "", "").Line,
 		Shorthand:   policy.Shorthand{Users: s.AllowedUsers, Domains: s.AllowedDomains, Claims: s.AllowedIDPClaims},
 		Explanation: s.Explanation,
@@ -91,6 +92,12 @@ func (l *loading) subPolicy(s *SubPolicy, key string) *policy.Policy {
 	l.checkAdvice(p, key)
 	l.addTexts(p, s.SourcePPL, key+".source_ppl", s.Rego, key+".rego")
 	return p
+}
+
+// fileOf is the file in which key stands; "" where the environment says it.
+func (l *loading) fileOf(key string) string {
+	_, o := l.origin(key)
+	return o.file
 }
 
 // addTexts parses what is written of p, in either language.
@@ -178,11 +185,7 @@ func within(parent, key string) string {
 
 // document parses a tree whose lines are those of the file it stands in.
 func (l *loading) document(n *yaml.Node, key string) *policy.Document {
-	file := ""
-	if above, o := l.origin(key); above != "" {
-		file = o.file
-	}
-	doc, err := policy.ParseFile(file, n)
+	doc, err := policy.ParseFile(l.fileOf(key), n)
 	if err != nil {
 		l.refusePolicy(key, err, func(line, column int) (int, int) { return line, column })
 		return nil

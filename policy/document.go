@@ -9,8 +9,7 @@ type Document struct {
 	rules []ruleSet
 }
 
-// File is where d was read from, as messages name it; "" for the configuration
-// itself.
+// File is where d was read from, as messages name it; "" where no file says it.
 func (d *Document) File() string { return d.file }
 
 // Allows reports whether a rule of d can let somebody in.

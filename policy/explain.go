@@ -83,7 +83,7 @@ type Node struct {
 	Kind     string   `json:"kind"`
 	Name     string   `json:"name,omitempty"`
 	Text     string   `json:"text,omitempty"` // of a criterion: as the policy writes it; of a module: its result
-	File     string   `json:"file,omitempty"` // "" for the configuration itself
+	File     string   `json:"file,omitempty"` // "" where no file says it
 	Line     int      `json:"line,omitempty"` // 1-based; 0 where it stands in no file
 	Column   int      `json:"column,omitempty"`
 	Enforced bool     `json:"enforced,omitempty"` // a policy that is on every route

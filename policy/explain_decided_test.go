@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"gopkg.in/yaml.v3"
 )
 
 // opsProgram is a route with shorthand keys, an enforced policy, hand-written
@@ -166,5 +167,34 @@ func BenchmarkExplain(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Rules of one source may stand in several files; each is told with its own.
+func TestRulesAreToldWithTheirFile(t *testing.T) {
+	t.Parallel()
+	in := func(file string) *Document {
+		var n yaml.Node
+		if err := yaml.Unmarshal([]byte("allow: {or: [{groups: nobody}]}"), &n); err != nil {
+			t.Fatal(err)
+		}
+		doc, err := ParseFile(file, &n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doc
+	}
+	x := explained(t, compiled(t, Source{
+		Documents: []*Document{in("config.yaml")},
+		Policies: []*Policy{
+			{Name: "a", File: "config.yaml", Line: 7, Documents: []*Document{in("a.yaml")}},
+			{Name: "b", File: "b.yaml", Line: 1, Documents: []*Document{in("")}},
+		},
+	}), by(ada()))
+	text := explainedText(t, x)
+	for _, want := range []string{"has: nobody}  config.yaml:1", "policy a  config.yaml:7", "has: nobody}  a.yaml:1", "policy b  b.yaml:1", "has: nobody}  b.yaml:1"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"sync"
@@ -214,13 +215,14 @@ func (b *ruleBuilder) parts(short Shorthand, documents []*Document, file string,
 		if doc == nil {
 			continue
 		}
+		at := cmp.Or(doc.file, file)
 		for _, set := range doc.rules {
 			groups := set.allow
 			if deny {
 				groups = set.deny
 			}
 			if len(groups) > 0 {
-				out = append(out, b.ruleSet(groups, file, deny))
+				out = append(out, b.ruleSet(groups, at, deny))
 			}
 		}
 	}

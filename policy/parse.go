@@ -17,7 +17,7 @@ import (
 // its case.
 func ParseNode(n *yaml.Node) (*Document, error) { return ParseFile("", n) }
 
-// ParseFile is ParseNode for a document in a file of its own: file is what
+// ParseFile is ParseNode for a document that stands in a file: file is what
 // Document.File returns.
 func ParseFile(file string, n *yaml.Node) (*Document, error) {
 	p := &parser{}

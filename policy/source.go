@@ -28,7 +28,7 @@ type Shorthand struct {
 // on all routes. It is immutable and shared by the routes that use it.
 type Policy struct {
 	Name      string
-	File      string // where it stands, for messages; "" for the configuration itself
+	File      string // where it stands, for messages; "" where no file says it
 	Line      int    // 1-based; 0 where unknown
 	Shorthand Shorthand
 	Documents []*Document
