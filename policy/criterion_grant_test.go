@@ -51,7 +51,7 @@ func TestGrant(t *testing.T) {
 		{"only an exclusion", "allow: {or: [{grant: {exclude: ops}}]}", "1:22: " + where + ": want has or is as well: a grant lets somebody in, and to lack one should not"},
 		{"null", "allow: {or: [{grant: }]}", "1:22: " + where + ": want a string that is not empty, or an object of has, is, exclude"},
 		{"nothing", "allow: {or: [{grant: {}}]}", "1:22: " + where + ": want a string that is not empty, or an object of has, is, exclude"},
-		{"a list", "allow: {or: [{grant: [ops]}]}", "1:22: " + where + ": want a string that is not empty, or an object of has, is, exclude"},
-		{"an unknown operator", "allow: {or: [{grant: {in: ops}}]}", "1:23: " + where + `: unknown operator "in" (did you mean "is"?), want one of has, is, exclude`},
+		{"a list", "allow: {or: [{grant: [ops]}]}", "1:22: " + where + ": a list stands where one value does, want " + severalOf["has"]},
+		{"an unknown operator", "allow: {or: [{grant: {in: ops}}]}", "1:23: " + where + `: unknown operator "in" (did you mean "has"?), want one of has, is, exclude`},
 	})
 }

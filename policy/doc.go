@@ -19,6 +19,7 @@
 //	module_reads.go what it reads; module_input.go: what it is given
 //	module_builtin.go, module_function.go, module_record.go: what it may call
 //	module_bound.go, module_weigh.go: what keeps it small
+//	module_turns.go how many evaluations of one Module there may be at a time
 //	module_evaluate.go, module_result.go: Module + Facts -> allow and deny
 //	clock.go        the time as Rego reads it; record.go: external records
 //	person.go       who asks, as values that Rego reads, built once

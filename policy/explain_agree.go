@@ -33,6 +33,6 @@ func ofTheMoment(err error) bool {
 	if errors.As(err, new(storeError)) || topdown.IsCancel(err) {
 		return true
 	}
-	return slices.ContainsFunc([]error{errLate, errStuck, context.Canceled, context.DeadlineExceeded},
+	return slices.ContainsFunc([]error{errLate, errBusy, errStuck, context.Canceled, context.DeadlineExceeded},
 		func(passing error) bool { return errors.Is(err, passing) })
 }

@@ -23,8 +23,7 @@ type Module struct {
 	question ast.Body // for both halves at once
 	reads    Reads
 	maxSteps int64 // of one evaluation
-	// adrift counts evaluations that have not ended although they were told to.
-	adrift *drift
+	turns    *turns
 }
 
 // Metadata is what the comments under "# METADATA" say about the whole text:
@@ -58,7 +57,7 @@ func ParseRego(file, text string) (*Module, error) {
 	found.checkReferences(parsed, false)
 	metadata := found.metadata(parsed)
 
-	m := &Module{file: file, text: text, metadata: metadata, adrift: &drift{}}
+	m := &Module{file: file, text: text, metadata: metadata, turns: newTurns()}
 	m.compiler = newWrittenCompiler()
 	if err := m.compile(parsed); err != nil {
 		return nil, err

@@ -38,7 +38,8 @@ var (
 	errSteps = errors.New("the evaluation takes too many steps")
 	errMade  = fmt.Errorf("the evaluation makes values of more than %d bytes", maxMade)
 	errLate  = errors.New("the evaluation takes too long")
-	errStuck = errors.New("an earlier evaluation has not ended yet")
+	errBusy  = errors.New("too many evaluations are under way")
+	errStuck = errors.New("earlier evaluations have not ended yet")
 )
 
 // An evaluation is one question to one module, and what it has used up. The

@@ -148,22 +148,3 @@ func TestOrdinaryPoliciesStayWithinTheBounds(t *testing.T) {
 		}
 	}
 }
-
-func TestAnEvaluationThatIsAdriftDenies(t *testing.T) {
-	t.Parallel()
-	m := handWritten(t, "allow := true")
-	release := make(chan halves)
-	if got := m.await(release); !errors.Is(got.err, errLate) {
-		t.Errorf("await = %+v", got)
-	}
-	if _, _, err := m.evaluate(t.Context(), &Facts{}, time.Hour); !errors.Is(err, errStuck) {
-		t.Errorf("evaluate beside one adrift: %v", err)
-	}
-	release <- halves{}
-	for m.adrift.evaluations.Load() > 0 {
-		runtime.Gosched()
-	}
-	if allow, _, err := m.evaluate(t.Context(), &Facts{}, time.Hour); err != nil || !allow.truth {
-		t.Errorf("evaluate after it: %v, %v", allow, err)
-	}
-}

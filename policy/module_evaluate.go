@@ -3,16 +3,12 @@ package policy
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
-
-// A drift counts the evaluations of one module that nobody waits for any more.
-type drift struct{ evaluations atomic.Int32 }
 
 // patience is how long an evaluation that was told to end is waited for. The
 // evaluator looks up between two steps, and a step takes much less.
@@ -24,18 +20,23 @@ type halves struct {
 	err         error
 }
 
-// evaluate asks the module for both halves. It returns in time even if the
-// evaluator does not: then the module lets nobody in until it does, so that at
-// most the evaluations that were under way go on unseen.
+// evaluate asks the module for both halves. Waiting for a turn counts towards
+// the limit. It returns in time even if the evaluator does not, which keeps its
+// turn until it ends: one such evaluation leaves the others their turns, and
+// with maxAdrift of them the module lets nobody in.
 func (m *Module) evaluate(ctx context.Context, f *Facts, limit time.Duration) (allow, deny half, err error) {
-	if m.adrift.evaluations.Load() > 0 {
-		return half{}, half{}, fmt.Errorf("%s: %w", m.file, errStuck)
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	if err := m.turns.take(ctx, timer.C); err != nil {
+		return half{}, half{}, fmt.Errorf("%s: %w", m.file, err)
 	}
 	e := &evaluation{facts: f, steps: m.maxSteps}
 	done := make(chan halves, 1)
-	go func() { done <- m.run(ctx, e) }()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
+	go func() {
+		came := m.run(ctx, e)
+		m.turns.giveBack()
+		done <- came
+	}()
 	var came halves
 	select {
 	case came = <-done:
@@ -64,10 +65,10 @@ func (m *Module) await(done <-chan halves) halves {
 		return came
 	case <-timer.C:
 	}
-	m.adrift.evaluations.Add(1)
+	m.turns.adrift.Add(1)
 	go func() {
 		<-done
-		m.adrift.evaluations.Add(-1)
+		m.turns.adrift.Add(-1)
 	}()
 	return halves{err: errLate}
 }
