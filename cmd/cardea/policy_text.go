@@ -203,9 +203,9 @@ func writeRemarks(w io.Writer, remarks []remark) error {
 		}
 		where := ""
 		if r.Route != "" {
-			where = " [" + r.Route + "]"
+			where = " [" + policy.Visible(r.Route) + "]"
 		} else if r.Policy != "" {
-			where = " [" + r.Policy + "]"
+			where = " [" + policy.Visible(r.Policy) + "]"
 		}
 		fmt.Fprintf(&b, "%s: %s: %s (%s)%s\n", place, r.Severity, r.Message, r.Code, where)
 		if r.Advice != "" {
