@@ -68,7 +68,17 @@ func startBroker(t testing.TB) *broker {
 		_ = conn.Close()
 		parts.Wait()
 	})
-	return b
+	// The first try to follow the feed may come before the server listens, and is
+	// made again after a pause. Until then the view answers from what it has just
+	// read, for a quarter of a second.
+	for range 500 {
+		if view.Live() {
+			return b
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("the view never follows the feed")
+	return nil
 }
 
 // newHouseOn is newHouse on a real databroker and the clock of the process.
