@@ -67,6 +67,7 @@ func TestGuessesAtAnAccountAreSlowedDown(t *testing.T) {
 		t.Run(email, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
+			w.stopClock()
 			guess := func(n int, password string) answer {
 				b := w.browser()
 				b.header.Set("X-Test-From", "192.0.2."+strconv.Itoa(n)) // a botnet
@@ -96,6 +97,7 @@ func TestGuessesAtAnAccountAreSlowedDown(t *testing.T) {
 func TestGuessesFromOneAddressAreSlowedDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.stopClock()
 	b := w.browser()
 	for n := range addressLimit.free + 1 {
 		if got := b.signIn(w.attempt(), strconv.Itoa(n)+"@example.com", "wrong"); got.status != http.StatusForbidden {
