@@ -176,7 +176,7 @@ func (h *house) startBroker() *databroker.View {
 	h.away = g.Stop
 	h.client, err = databroker.NewClient(databroker.ClientOptions{Conn: conn, Secret: testSecret, Now: h.clock.now, Timeout: time.Second})
 	h.must(err)
-	view, err := databroker.NewView(databroker.ViewOptions{Client: h.client, Now: h.clock.now, ReadTimeout: 200 * time.Millisecond})
+	view, err := databroker.NewView(databroker.ViewOptions{Client: h.client, Now: h.clock.now, ReadTimeout: 3 * time.Second})
 	h.must(err)
 	parts.Go(func() { _ = view.Run(ctx) })
 	h.t.Cleanup(func() { cancel(); g.Stop(); parts.Wait(); _ = conn.Close() })
