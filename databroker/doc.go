@@ -9,7 +9,8 @@
 //
 //	record.go     Record: type, id, version, data, times
 //	session.go    typed values: Session; user.go: User, DirectoryUser, ...;
-//	              external.go: what others know, for policies
+//	              external.go: what others know, for policies; device.go,
+//	              enrollment.go, grant.go: Device, EnrollmentLink, Grant
 //	secret.go     Secret: text sealed a second time, never printed
 //	codec.go      typed value <-> data, its secrets sealed field by field
 //	client.go     Client: typed values over gRPC

@@ -2,6 +2,7 @@ package databroker
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -30,6 +31,10 @@ type Session struct {
 	// Claims are the provider's, as they came. Numbers are json.Number once
 	// read back, so that a large id keeps its digits.
 	Claims map[string]any `json:"claims,omitempty"`
+
+	// Devices are those that have shown themselves in this session, each once,
+	// with the last time.
+	Devices []DeviceProof `json:"devices,omitempty"`
 
 	// RefreshDisabled is set for sessions that nobody may lengthen, such as
 	// those made from a token that a program brought along.
@@ -62,5 +67,19 @@ func (s *Session) Idle(last, now time.Time, limit time.Duration) bool {
 func (s *Session) Clone() *Session {
 	c := *s
 	c.Claims = maps.Clone(s.Claims)
+	c.Devices = slices.Clone(s.Devices)
 	return &c
 }
+
+// Show notes that a device has shown itself. p takes the place of an earlier
+// proof of the same device; of more than maxProofs the oldest go.
+func (s *Session) Show(p DeviceProof) {
+	s.Devices = slices.DeleteFunc(slices.Clone(s.Devices), func(old DeviceProof) bool { return old.DeviceID == p.DeviceID })
+	s.Devices = append(s.Devices, p)
+	if extra := len(s.Devices) - maxProofs; extra > 0 {
+		s.Devices = s.Devices[extra:]
+	}
+}
+
+// maxProofs bounds the devices of one session.
+const maxProofs = 16

@@ -32,6 +32,11 @@ type User struct {
 	Groups []string       `json:"groups,omitempty"`
 	Claims map[string]any `json:"claims,omitempty"` // numbers are json.Number once read back
 
+	// DeviceIDs and GrantIDs lead to the person's Device and Grant records. One
+	// that leads nowhere counts as absent.
+	DeviceIDs []string `json:"device_ids,omitempty"`
+	GrantIDs  []string `json:"grant_ids,omitempty"`
+
 	// Disabled shuts the person out, whatever sessions there are.
 	Disabled bool `json:"disabled,omitempty"`
 }
@@ -40,6 +45,7 @@ type User struct {
 func (u *User) Clone() *User {
 	c := *u
 	c.Groups = slices.Clone(u.Groups)
+	c.DeviceIDs, c.GrantIDs = slices.Clone(u.DeviceIDs), slices.Clone(u.GrantIDs)
 	c.Claims = maps.Clone(u.Claims)
 	return &c
 }

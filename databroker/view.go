@@ -83,6 +83,8 @@ type View struct {
 	users     *table[User]
 	directory *table[DirectoryUser]
 	externals *table[External]
+	devices   *table[Device]
+	grants    *table[Grant]
 	accesses  *table[access]
 
 	feed    feed
@@ -104,12 +106,20 @@ func NewView(o ViewOptions) (*View, error) {
 	v.users = newTable(v, TypeUser, o.Capacity, o.Client.userFrom)
 	v.directory = newTable(v, TypeDirectoryUser, o.Capacity, o.Client.directoryUserFrom)
 	v.externals = newTable(v, TypeExternal, o.Capacity, o.Client.externalFrom)
+	v.devices = newTable(v, TypeDevice, o.Capacity, o.Client.DeviceFrom)
+	v.grants = newTable(v, TypeGrant, o.Capacity, o.Client.GrantFrom)
 	v.accesses = newTable(v, TypeAccess, o.Capacity, o.Client.accessFrom)
 	v.accesses.quiet = true
 	// A session that was just read may have been written together with its
 	// user, whose change the feed has yet to bring: groups from before the
-	// sign-in must not be decided by.
-	v.sessions.fetched = func(s *Session, asOf Position) { v.users.demand(s.UserKey(), asOf) }
+	// sign-in must not be decided by. The same goes for a device that has just
+	// been enrolled again.
+	v.sessions.fetched = func(s *Session, asOf Position) {
+		v.users.demand(s.UserKey(), asOf)
+		for _, p := range s.Devices {
+			v.devices.demand(p.DeviceID, asOf)
+		}
+	}
 	return v, nil
 }
 

@@ -23,7 +23,7 @@ const (
 
 // follow keeps a watch going until ctx ends.
 func (v *View) follow(ctx context.Context) {
-	types := []string{TypeSession, TypeUser, TypeDirectoryUser, TypeExternal}
+	types := []string{TypeSession, TypeUser, TypeDirectoryUser, TypeExternal, TypeDevice, TypeGrant}
 	var from Position // zero: begin anew
 	lost := false
 	for ctx.Err() == nil {
@@ -110,6 +110,10 @@ func (v *View) applyChange(c Change, now int64) {
 		v.directory.apply(c.Record, c.Position, generation, now)
 	case TypeExternal:
 		v.externals.apply(c.Record, c.Position, generation, now)
+	case TypeDevice:
+		v.devices.apply(c.Record, c.Position, generation, now)
+	case TypeGrant:
+		v.grants.apply(c.Record, c.Position, generation, now)
 	}
 	v.o.OnChange(c.Record.Type, c.Record.ID)
 }
