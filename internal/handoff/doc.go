@@ -6,6 +6,9 @@
 //	authenticate  ParseSignIn    at /.pomerium/sign_in
 //	authenticate  CallbackURL    a session exists   -> 302 to the route host
 //	proxy         ParseCallback  at /.pomerium/callback/
+//	authorize     PromptURL      a device is asked for -> 302 on the route host
+//	proxy         ParsePrompt, CeremonyURL  at /.pomerium/webauthn -> 302 to the sign-in host
+//	authenticate  ParseCeremony  there
 //
 // A signature covers scheme, host, path and the whole query, so a parameter
 // that was changed, added or left out is refused, and a URL for one place is

@@ -40,11 +40,15 @@ const (
 	paramAfter     = "pomerium_signed_in_after" // ours
 	paramProgram   = "pomerium_programmatic"
 	paramBinder    = "pomerium_binder"
+	paramDevice    = "pomerium_device_type"
 )
 
 // sign adds time and signature to u's query, which must hold none of the three
 // parameters yet.
-func (s *Signer) sign(u *url.URL, query url.Values) string {
+func (s *Signer) sign(u *url.URL, query url.Values) string { return s.signFor(lifetime, u, query) }
+
+// signFor is sign for another lifetime than the usual.
+func (s *Signer) signFor(lifetime time.Duration, u *url.URL, query url.Values) string {
 	now := s.now()
 	query.Set(paramIssued, strconv.FormatInt(now.Unix(), 10))
 	query.Set(paramExpiry, strconv.FormatInt(now.Add(lifetime).Unix(), 10))

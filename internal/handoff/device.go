@@ -1,0 +1,121 @@
+package handoff
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"time"
+
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// WebAuthnPath is where a person is asked for a device: on a route host, which
+// sends them on, and on the sign-in host, where the ceremony is.
+const WebAuthnPath = "/.pomerium/webauthn"
+
+// ceremonyLifetime is how long a person may take over a ceremony: longer than
+// the browser gives them.
+const ceremonyLifetime = 20 * time.Minute
+
+// A Prompt asks a route host to send the person on to where they can show or
+// register a device.
+type Prompt struct {
+	Type        string // of the device that is asked for, as policies name it
+	RedirectURI string // the URL first asked for
+}
+
+// PromptURL returns the signed address on the route host, which is given with
+// its port.
+func (s *Signer) PromptURL(host string, p Prompt) string {
+	q := url.Values{}
+	q.Set(paramDevice, p.Type)
+	q.Set(paramRedirect, p.RedirectURI)
+	return s.sign(&url.URL{Scheme: "https", Host: host, Path: WebAuthnPath}, q)
+}
+
+// ParsePrompt checks u, as the browser asked for it, and returns what it says.
+func (s *Signer) ParsePrompt(u *url.URL) (Prompt, error) {
+	if u.Path != WebAuthnPath {
+		return Prompt{}, ErrShape
+	}
+	q, err := s.Verify(u)
+	if err != nil {
+		return Prompt{}, err
+	}
+	p := Prompt{Type: q.Get(paramDevice), RedirectURI: q.Get(paramRedirect)}
+	if p.Type == "" || p.RedirectURI == "" || q.Has(paramSession) {
+		return Prompt{}, ErrShape
+	}
+	return p, nil
+}
+
+// A Ceremony sends a person to the sign-in host to show a device, or to register
+// one, and says where they go on to.
+type Ceremony struct {
+	// Type is that of the device, as policies name it.
+	Type string
+	// SessionID names the session that the browser has on the route host, and so
+	// the person: whoever else is signed in at the sign-in host is refused.
+	SessionID string
+	// Back is how the browser gets back, and with what. It is no program's.
+	Back SignIn
+}
+
+// sealedCeremony is what of a Ceremony nobody reads on its way.
+type sealedCeremony struct {
+	SessionID string `json:"sid"`
+	Binder    string `json:"bnd"`
+}
+
+// CeremonyURL returns the signed address on the sign-in host, which is given by
+// scheme and host of base. The page posts to it too, so it holds longer than
+// other handoffs.
+func (s *Signer) CeremonyURL(base *url.URL, c Ceremony) string {
+	u := &url.URL{Scheme: "https", Host: base.Host, Path: WebAuthnPath}
+	q := url.Values{}
+	q.Set(paramDevice, c.Type)
+	q.Set(paramRedirect, c.Back.RedirectURI)
+	q.Set(paramCallback, c.Back.CallbackURI)
+	q.Set(paramProvider, c.Back.ProviderID)
+	plain, err := json.Marshal(sealedCeremony{c.SessionID, c.Back.Binder})
+	if err != nil {
+		panic("handoff: " + err.Error()) // texts can always be written
+	}
+	nonce := make([]byte, chacha20poly1305.NonceSizeX, 256)
+	_, _ = rand.Read(nonce) // never fails since Go 1.24
+	sealed := s.aead.Seal(nonce, nonce, plain, []byte(WebAuthnPath+canonicalHost(u)))
+	q.Set(paramSession, base64.RawURLEncoding.EncodeToString(sealed))
+	return s.signFor(ceremonyLifetime, u, q)
+}
+
+// ParseCeremony checks u, as the browser asked for it, and returns what it says.
+func (s *Signer) ParseCeremony(u *url.URL) (Ceremony, error) {
+	if u.Path != WebAuthnPath {
+		return Ceremony{}, ErrShape
+	}
+	q, err := s.Verify(u)
+	if err != nil {
+		return Ceremony{}, err
+	}
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(q.Get(paramSession))
+	if err != nil || len(sealed) < chacha20poly1305.NonceSizeX {
+		return Ceremony{}, ErrShape
+	}
+	nonce, body := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
+	plain, err := s.aead.Open(nil, nonce, body, []byte(WebAuthnPath+canonicalHost(u)))
+	if err != nil {
+		return Ceremony{}, ErrSignature
+	}
+	var in sealedCeremony
+	if err := json.Unmarshal(plain, &in); err != nil || in.SessionID == "" || in.Binder == "" {
+		return Ceremony{}, ErrShape
+	}
+	c := Ceremony{Type: q.Get(paramDevice), SessionID: in.SessionID, Back: SignIn{
+		RedirectURI: q.Get(paramRedirect), CallbackURI: q.Get(paramCallback), ProviderID: q.Get(paramProvider), Binder: in.Binder,
+	}}
+	if c.Type == "" || c.Back.RedirectURI == "" || c.Back.CallbackURI == "" {
+		return Ceremony{}, ErrShape
+	}
+	return c, nil
+}
