@@ -14,6 +14,10 @@ import (
 // sends them on, and on the sign-in host, where the ceremony is.
 const WebAuthnPath = "/.pomerium/webauthn"
 
+// ParamEnrollment is the parameter of the link by which an administrator lets a
+// person enroll a device.
+const ParamEnrollment = "pomerium_enrollment_token"
+
 // ceremonyLifetime is how long a person may take over a ceremony: longer than
 // the browser gives them.
 const ceremonyLifetime = 20 * time.Minute
@@ -58,8 +62,12 @@ type Ceremony struct {
 	// SessionID names the session that the browser has on the route host, and so
 	// the person: whoever else is signed in at the sign-in host is refused.
 	SessionID string
-	// Back is how the browser gets back, and with what. It is no program's.
+	// Back is how the browser gets back, and with what. It is no program's. With
+	// no CallbackURI the ceremony began on the sign-in host and ends there.
 	Back SignIn
+	// Enrollment is the token of the link that an administrator has handed out,
+	// "" for none.
+	Enrollment string
 }
 
 // sealedCeremony is what of a Ceremony nobody reads on its way.
@@ -76,8 +84,13 @@ func (s *Signer) CeremonyURL(base *url.URL, c Ceremony) string {
 	q := url.Values{}
 	q.Set(paramDevice, c.Type)
 	q.Set(paramRedirect, c.Back.RedirectURI)
-	q.Set(paramCallback, c.Back.CallbackURI)
 	q.Set(paramProvider, c.Back.ProviderID)
+	if c.Back.CallbackURI != "" {
+		q.Set(paramCallback, c.Back.CallbackURI)
+	}
+	if c.Enrollment != "" {
+		q.Set(ParamEnrollment, c.Enrollment)
+	}
 	plain, err := json.Marshal(sealedCeremony{c.SessionID, c.Back.Binder})
 	if err != nil {
 		panic("handoff: " + err.Error()) // texts can always be written
@@ -108,13 +121,13 @@ func (s *Signer) ParseCeremony(u *url.URL) (Ceremony, error) {
 		return Ceremony{}, ErrSignature
 	}
 	var in sealedCeremony
-	if err := json.Unmarshal(plain, &in); err != nil || in.SessionID == "" || in.Binder == "" {
+	if err := json.Unmarshal(plain, &in); err != nil || in.SessionID == "" {
 		return Ceremony{}, ErrShape
 	}
 	c := Ceremony{Type: q.Get(paramDevice), SessionID: in.SessionID, Back: SignIn{
 		RedirectURI: q.Get(paramRedirect), CallbackURI: q.Get(paramCallback), ProviderID: q.Get(paramProvider), Binder: in.Binder,
-	}}
-	if c.Type == "" || c.Back.RedirectURI == "" || c.Back.CallbackURI == "" {
+	}, Enrollment: q.Get(ParamEnrollment)}
+	if c.Type == "" || c.Back.RedirectURI == "" || (c.Back.CallbackURI == "") != (c.Back.Binder == "") {
 		return Ceremony{}, ErrShape
 	}
 	return c, nil

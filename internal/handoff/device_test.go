@@ -27,6 +27,10 @@ func TestPromptAndCeremonyRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(ceremony, back); err != nil || diff != "" {
 		t.Errorf("ParseCeremony: %v (-want +got):\n%s", err, diff)
 	}
+	local := Ceremony{Type: "any", SessionID: "s", Enrollment: "token", Back: SignIn{RedirectURI: "https://auth.example.com:8443/.pomerium/devices", ProviderID: "p"}}
+	if got, err := s.ParseCeremony(parse(t, s.CeremonyURL(base, local))); err != nil || cmp.Diff(local, got) != "" {
+		t.Errorf("one of the sign-in host itself: %+v, %v", got, err)
+	}
 	if strings.Contains(raw, "the-session") || strings.Contains(raw, "the-hash") {
 		t.Error("session or binder stand in the open")
 	}
