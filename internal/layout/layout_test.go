@@ -19,27 +19,32 @@ const module = "github.com/cardea-proxy/cardea/"
 // draws the same arrows; a decision record changes them. A room is the longest
 // folder of this table that holds the file.
 var allowed = map[string][]string{
-	"authorize":            {"config", "policy", "databroker", "internal/ticket", "internal/handoff", "internal/assertion", "internal/pages"},
-	"authenticate":         {"config", "databroker", "authenticate/idp", "authenticate/local", "authenticate/device", "internal/handoff", "internal/pages", "internal/ticket"},
-	"authenticate/idp":     {"config", "databroker"},
-	"authenticate/local":   {"config", "databroker", "internal/pages", "internal/seal", "internal/ticket", "internal/handoff"},
-	"authenticate/device":  {"config", "databroker", "internal/pages", "internal/seal", "internal/ticket", "internal/handoff"},
-	"proxy":                {"config", "policy", "databroker", "internal/handoff", "internal/ticket", "internal/assertion", "internal/pages"},
-	"proxy/console":        {"config", "policy", "databroker", "internal/pages", "internal/assertion", "internal/handoff"},
-	"envoy":                {"config", "envoy/xds"},
-	"envoy/xds":            {"config", "lua"},
-	"config":               {"policy"},
-	"databroker":           {"databroker/brokerpb", "internal/seal"},
-	"databroker/bolt":      {"databroker", "databroker/brokerpb", "internal/seal"},
-	"databroker/storetest": {"databroker", "databroker/brokerpb", "internal/seal"},
-	"databroker/brokerpb":  {},
-	"policy":               {},
-	"lua":                  {},
-	"internal":             {"internal"},
+	"authorize":                    {"config", "policy", "databroker", "internal/ticket", "internal/handoff", "internal/assertion", "internal/pages"},
+	"authenticate":                 {"config", "databroker", "authenticate/idp", "authenticate/local", "authenticate/device", "authenticate/device/ceremony", "internal/handoff", "internal/pages", "internal/ticket"},
+	"authenticate/idp":             {"config", "databroker"},
+	"authenticate/local":           {"config", "databroker", "internal/pages", "internal/seal", "internal/ticket", "internal/handoff"},
+	"authenticate/device":          {"config", "databroker", "authenticate/device/ceremony", "internal/pages", "internal/seal", "internal/ticket", "internal/handoff"},
+	"authenticate/device/ceremony": {},
+	"authenticate/device/softkey":  {},
+	"proxy":                        {"config", "policy", "databroker", "internal/handoff", "internal/ticket", "internal/assertion", "internal/pages"},
+	"proxy/console":                {"config", "policy", "databroker", "internal/pages", "internal/assertion", "internal/handoff"},
+	"envoy":                        {"config", "envoy/xds"},
+	"envoy/xds":                    {"config", "lua"},
+	"config":                       {"policy"},
+	"databroker":                   {"databroker/brokerpb", "internal/seal"},
+	"databroker/bolt":              {"databroker", "databroker/brokerpb", "internal/seal"},
+	"databroker/storetest":         {"databroker", "databroker/brokerpb", "internal/seal"},
+	"databroker/brokerpb":          {},
+	"policy":                       {},
+	"lua":                          {},
+	"internal":                     {"internal"},
 }
 
 // cmdOnly are imported by cmd alone.
 var cmdOnly = []string{"internal/certs", "internal/telemetry", "internal/verify"}
+
+// testsOnly are imported by tests alone.
+var testsOnly = []string{"authenticate/device/softkey"}
 
 // everything is allowed to wire, and to try from outside.
 var everything = []string{"cmd", "internal/e2e", "internal/bench", "internal/layout"}
@@ -73,6 +78,11 @@ func judge(from, to string, test bool) string {
 		return "nothing imports cmd"
 	case inAny(to, cmdOnly) && !within(from, to):
 		return "only cmd imports it"
+	case inAny(to, testsOnly) && !within(from, to):
+		if test {
+			return ""
+		}
+		return "only tests import it"
 	case test && (within(to, "internal/testidp") || within(to, "internal/schematest") || within(to, "databroker")):
 		return ""
 	case room == "":
@@ -161,6 +171,8 @@ func TestTheTableCanRefuse(t *testing.T) {
 		{"authorize", "internal/seal"}, {"proxy", "databroker/bolt"}, {"authorize", "databroker/brokerpb"},
 		{"databroker", "databroker/bolt"}, {"proxy", "internal/certs"}, {"authorize", "cmd/cardea"},
 		{"lua", "config"}, {"elsewhere", "config"}, {"authorize", "authenticate/idp"},
+		{"authenticate/device/ceremony", "config"}, {"authenticate/device", "authenticate/device/softkey"},
+		{"authorize", "authenticate/device/ceremony"},
 	} {
 		if judge(arrow[0], arrow[1], false) == "" {
 			t.Errorf("%s -> %s is let through", arrow[0], arrow[1])
@@ -169,6 +181,7 @@ func TestTheTableCanRefuse(t *testing.T) {
 	for _, arrow := range [][2]string{
 		{"authorize", "policy"}, {"authenticate", "authenticate/local"}, {"databroker", "databroker/brokerpb"},
 		{"internal/verify", "internal/pages"}, {"envoy", "envoy/xds"}, {"databroker/bolt", "databroker"},
+		{"authenticate/device", "authenticate/device/ceremony"}, {"authenticate", "authenticate/device/ceremony"},
 	} {
 		if problem := judge(arrow[0], arrow[1], false); problem != "" {
 			t.Errorf("%s -> %s: %s", arrow[0], arrow[1], problem)
