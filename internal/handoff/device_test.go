@@ -74,3 +74,21 @@ func TestEveryChangeToACeremonyIsRefused(t *testing.T) {
 		t.Errorf("after twenty-two minutes: %v", err)
 	}
 }
+
+func TestEnrollmentLinks(t *testing.T) {
+	t.Parallel()
+	s := signer(1, start)
+	u := parse(t, s.EnrollmentURL(base, "LINK7"))
+	token := u.Query().Get(ParamEnrollment)
+	if id, err := s.ParseEnrollment(token); id != "LINK7" || err != nil || u.Host != base.Host || u.Path != WebAuthnPath {
+		t.Errorf("%s: %q, %v", u, id, err)
+	}
+	for _, bad := range []string{"", ".", "LINK7", "LINK7.", "LINK8" + token[5:], token + "A", token[:len(token)-1], "LINK7." + strings.Repeat("A", 300), token + "\n"} {
+		if id, err := s.ParseEnrollment(bad); !errors.Is(err, ErrSignature) || id != "" {
+			t.Errorf("%q: %q, %v", bad, id, err)
+		}
+	}
+	if _, err := signer(2, start).ParseEnrollment(token); err == nil {
+		t.Error("a link of another installation is taken")
+	}
+}
