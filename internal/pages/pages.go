@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-//go:embed templates/*.html assets/base.css assets/app.css assets/page.js assets/mark.svg
+//go:embed templates/*.html assets/base.css assets/app.css assets/device.css assets/page.js assets/webauthn.js assets/mark.svg
 var files embed.FS
 
 // Options are the parts of Pages. The zero value is ready to use.
@@ -26,7 +26,9 @@ type Pages struct {
 	now       func() time.Time
 	templates map[string]*template.Template
 	base, app sheet
+	device    sheet // app, and what the pages of devices need
 	script    sheet
+	ceremony  sheet // script, and what runs a ceremony
 }
 
 // A sheet is an inline element and the source by which the policy allows it.
@@ -38,6 +40,7 @@ type sheet struct {
 // names are the templates, one for each page.
 var names = [...]string{
 	"error", "whoami", "routes", "signin", "signedout", "signout", "redirect", "cookies", "received",
+	"webauthn", "devices", "enrolled",
 }
 
 // New returns the pages in the look of o.Branding; what Branding.Check refuses
@@ -50,7 +53,9 @@ func New(o Options) *Pages {
 	style := own("base.css") + o.Branding.properties()
 	p.base = newSheet("style", style)
 	p.app = newSheet("style", style+own("app.css"))
+	p.device = newSheet("style", style+own("app.css")+own("device.css"))
 	p.script = newSheet(`script type="module"`, own("page.js"))
+	p.ceremony = newSheet(`script type="module"`, own("page.js")+"\n"+own("webauthn.js"))
 
 	layout := template.Must(template.New("layout").Funcs(p.funcs()).
 		ParseFS(files, "templates/layout.html", "templates/parts.html"))
@@ -123,10 +128,13 @@ type page struct {
 	title  string // of the tab
 	view   any
 	frame  Frame
-	app    bool // needs the larger stylesheet
+	app    bool   // needs the larger stylesheet
+	sheet  *sheet // a stylesheet of its own, instead of both
 	script bool
-	head   template.HTMLAttr // content attribute of a meta refresh, "" is none
-	policy policy
+	// ceremony says that the script also runs WebAuthn ceremonies.
+	ceremony bool
+	head     template.HTMLAttr // content attribute of a meta refresh, "" is none
+	policy   policy
 }
 
 // A document is what the layout sees.
@@ -149,6 +157,9 @@ func (p *Pages) render(g page) Answer {
 	if g.app {
 		style = p.app
 	}
+	if g.sheet != nil {
+		style = *g.sheet
+	}
 	d := document{
 		Title: g.title, Class: g.name, Brand: p.brand, Style: style.element,
 		Refresh: g.head, Frame: g.frame, View: g.view,
@@ -157,6 +168,9 @@ func (p *Pages) render(g page) Answer {
 	csp.style = style.source
 	if g.script {
 		d.Script, csp.script = p.script.element, p.script.source
+	}
+	if g.ceremony {
+		d.Script, csp.script = p.ceremony.element, p.ceremony.source
 	}
 	csp.sameImages = csp.sameImages || strings.HasPrefix(string(p.brand.Logo), "/")
 	var b bytes.Buffer

@@ -17,7 +17,7 @@ import (
 func TestEveryWordIsUsedAndEveryUseHasItsWord(t *testing.T) {
 	t.Parallel()
 	used := map[string]bool{}
-	asks := regexp.MustCompile(`\bsay\(?\s*"([a-z._]+)"|words\["([^"]+)"\]`)
+	asks := regexp.MustCompile(`\bsay\(?\s*"([a-z._]+)"|words\["([^"]+)"\]|Device(?:Failure|Done)\s+=\s+"([^"]+)"`)
 	sources := map[string]fs.FS{"templates/*.html": files, "*.go": dirFS(t)}
 	for pattern, source := range sources {
 		names, err := fs.Glob(source, pattern)
@@ -33,7 +33,7 @@ func TestEveryWordIsUsedAndEveryUseHasItsWord(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, m := range asks.FindAllStringSubmatch(string(b), -1) {
-				used[m[1]+m[2]] = true
+				used[m[1]+m[2]+m[3]] = true
 			}
 		}
 	}

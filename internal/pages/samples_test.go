@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"maps"
 	"time"
 )
 
@@ -108,6 +109,7 @@ func samples(p *Pages) map[string]Answer {
 		e.Kind, e.RequestID, e.Host, e.Person = Denied, sampleID, "payroll.analytical.example", ada.Email
 		all["error-denied-"+name] = p.Error(nav, e)
 	}
+	maps.Copy(all, deviceSamples(p))
 	for kind := range problems {
 		name := "error-" + string(kind)
 		if kind == Internal {
