@@ -50,7 +50,7 @@ type Party struct {
 	name      string
 	origin    string
 	roots     *x509.CertPool
-	appleRoot bool
+	appleRoot *x509.CertPool // nil unless configured
 	now       func() time.Time
 }
 
@@ -63,7 +63,10 @@ func New(o Options) (*Party, error) {
 	if o.Name == "" {
 		return nil, errors.New("ceremony: a name is required")
 	}
-	p := &Party{id: host, name: o.Name, origin: o.Origin, roots: o.Roots, appleRoot: o.AppleRoot, now: o.Now}
+	p := &Party{id: host, name: o.Name, origin: o.Origin, roots: o.Roots, now: o.Now}
+	if o.AppleRoot {
+		p.appleRoot = appleRoot()
+	}
 	if p.now == nil {
 		p.now = time.Now
 	}
@@ -131,7 +134,10 @@ type Registered struct {
 	Format       string // of the attestation: none, packed, tpm, apple, android-key
 	// Attested is whether the attestation leads to a configured root; without,
 	// all that is said of model and storage is self-asserted.
-	Attested       bool
+	Attested bool
+	// Certificates are those of the attestation, as sent, the device's first;
+	// nil for none and self. At most 6.
+	Certificates   []*x509.Certificate
 	BackupEligible bool // the key may be copied to other devices
 	BackedUp       bool // and it is
 	UserVerified   bool
