@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cardea-proxy/cardea/authenticate/device"
+	"github.com/cardea-proxy/cardea/authenticate/device/ceremony"
 	"github.com/cardea-proxy/cardea/authenticate/idp"
 	"github.com/cardea-proxy/cardea/authenticate/local"
 	"github.com/cardea-proxy/cardea/config"
@@ -53,6 +55,7 @@ type Options struct {
 	Tickets  *ticket.Box     // of the sign-in host alone
 	Handoff  *handoff.Signer // shared with the route hosts
 	Pages    *pages.Pages
+	Devices  *device.Desk
 	StateKey [32]byte // for the state of a sign-in
 	LocalKey [32]byte // for the built-in provider
 	// Reveal shows a made password to the operator, outside the log.
@@ -78,11 +81,12 @@ type applied struct {
 	base      *url.URL                 // https://SIGN-IN-HOST
 	providers map[string]*idp.Provider // by config.ProviderID
 	local     *local.Provider          // nil unless idp_provider is local
+	party     *ceremony.Party          // nil: nobody can register a device
 }
 
 // New returns a Server. It starts no goroutine and opens no connection.
 func New(o Options) (*Server, error) {
-	if o.Broker == nil || o.Sessions == nil || o.Tickets == nil || o.Handoff == nil || o.Pages == nil || o.Reveal == nil {
+	if o.Broker == nil || o.Sessions == nil || o.Tickets == nil || o.Handoff == nil || o.Pages == nil || o.Devices == nil || o.Reveal == nil {
 		return nil, errors.New("authenticate: an option is missing")
 	}
 	if o.Now == nil {
@@ -101,6 +105,7 @@ func (s *Server) Prepare(cfg *config.Config) (*Prepared, error) {
 		return nil, errors.New("authenticate_service_url: want the address of the sign-in host")
 	}
 	next.base = &url.URL{Scheme: "https", Host: cfg.AuthenticateServiceURL.Host}
+	next.party = s.newParty(cfg, next.base)
 	if cfg.IDPProvider == "" {
 		return &Prepared{next}, nil // nobody can sign in; public routes and certificates still serve
 	}

@@ -98,6 +98,10 @@ func (s *Server) strayed(v visit, st state, binder string) {
 		s.failAt(v, errNoCookies, s.again(v, st))
 		return
 	}
+	if st.SignIn.CallbackURI == "" {
+		redirect(v, st.SignIn.RedirectURI) // a page of this host's own, which begins anew
+		return
+	}
 	redirect(v, s.o.Handoff.SignInURL(v.base, st.SignIn))
 }
 

@@ -12,6 +12,8 @@
 //	session.go       identity -> session and user records; the ticket of this host
 //	home.go          who am I, on this host
 //	signout.go       the session ends, here and at the provider
+//	devices.go       one's own devices, on the one host where they can be changed
+//	ceremony.go      registering and showing a device, and the links for it
 //	refresh.go       sessions are renewed before their tokens expire, by one replica
 //	schedule.go      which session is due next
 //	people.go        sessions follow the people that the configuration names

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 
+	"github.com/cardea-proxy/cardea/authenticate/device"
 	"github.com/cardea-proxy/cardea/authenticate/idp"
 	"github.com/cardea-proxy/cardea/databroker"
 	"github.com/cardea-proxy/cardea/internal/handoff"
@@ -22,6 +23,8 @@ var (
 	errDisabled      = errors.New("authenticate: user is disabled")
 	errRemoved       = errors.New("authenticate: user was removed")
 	errNotAgain      = errors.New("authenticate: the provider did not ask the person again who they are")
+	errOtherPerson   = errors.New("authenticate: another person is signed in here")
+	errNoDevices     = errors.New("authenticate: devices cannot be registered at this host")
 	errIdle          = errors.New("authenticate: session was not used for too long")
 )
 
@@ -53,6 +56,18 @@ func kindOf(err error) pages.Kind {
 	switch {
 	case errors.Is(err, errNotFound):
 		return pages.NotFound
+	case errors.Is(err, device.ErrNotYours):
+		return pages.NotFound
+	case errors.Is(err, errOtherPerson), errors.Is(err, device.ErrLinkOther):
+		return pages.OtherPerson
+	case errors.Is(err, device.ErrLink):
+		return pages.EnrollmentInvalid
+	case errors.Is(err, device.ErrLinkUsed):
+		return pages.EnrollmentUsed
+	case errors.Is(err, device.ErrLinkEnded):
+		return pages.EnrollmentExpired
+	case errors.Is(err, errNoDevices):
+		return pages.NotSupported
 	case errors.Is(err, errMethod):
 		return pages.MethodNotAllowed
 	case errors.Is(err, errNotAgain):

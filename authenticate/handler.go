@@ -21,7 +21,7 @@ const (
 )
 
 // maxForm bounds a posted form in bytes.
-const maxForm = 64 << 10
+const maxForm = 256 << 10 // an attestation may bring a chain of certificates
 
 // A visit is one request with what every step needs of it.
 type visit struct {
@@ -46,6 +46,11 @@ func (s *Server) Handler() http.Handler {
 	on("POST "+handoff.SignOutPath, s.signOutNow)
 	on("POST "+everywhere, s.signOutEverywhere)
 	on("GET "+signedOutPath, s.signedOut)
+	on("GET "+handoff.WebAuthnPath, s.ceremony)
+	on("POST "+handoff.WebAuthnPath, s.ceremonyAnswer)
+	on("GET "+devicesPath, s.ownDevices)
+	on("POST "+devicesPath, s.changeDevice)
+	on("GET "+enrolledPath, s.deviceEnrolled)
 	on(local.Path+"/", s.builtIn)
 	on("/", func(v visit) { s.fail(v, errNotFound) })
 	return mux

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/cardea-proxy/cardea/authenticate/device"
 	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/databroker"
 	"github.com/cardea-proxy/cardea/internal/handoff"
@@ -198,8 +199,13 @@ func (w *world) replica() *replica {
 	go func() { defer close(done); _ = view.Run(ctx) }()
 	w.t.Cleanup(func() { cancel(); <-done })
 	r := &replica{view: view, broker: &faultyBroker{Broker: client}}
+	desk, err := device.New(device.Options{Broker: client, Key: [32]byte{6}, Log: zerolog.New(w.log), Now: w.clock.now})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	r.Server, err = New(Options{
-		Broker: r.broker, Sessions: view, Tickets: ticket.New([32]byte{3}), Handoff: w.signer, Pages: pages.New(pages.Options{}),
+		Devices: desk,
+		Broker:  r.broker, Sessions: view, Tickets: ticket.New([32]byte{3}), Handoff: w.signer, Pages: pages.New(pages.Options{}),
 		StateKey: [32]byte{4}, LocalKey: [32]byte{5}, Reveal: func(string, string) {}, Log: zerolog.New(w.log), Now: w.clock.now,
 	})
 	if err != nil {

@@ -84,6 +84,10 @@ const pageBefore = 2
 // handBack brings the session to the route host that asked, by way of the
 // further hosts that its route depends on.
 func (s *Server) handBack(v visit, in handoff.SignIn, session *databroker.Session) {
+	if in.CallbackURI == "" {
+		redirect(v, in.RedirectURI) // of this host's own, see signInFirst
+		return
+	}
 	if len(in.AdditionalHosts) > 0 {
 		host := in.AdditionalHosts[0]
 		in.AdditionalHosts = in.AdditionalHosts[1:]

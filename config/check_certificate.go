@@ -18,6 +18,7 @@ func (l *loading) checkCertificates() {
 			l.filePair("certificate_file", c.CertificateFile, "certificate_key_file", c.CertificateKeyFile))
 	}
 	c.UpstreamCA = l.authority("certificate_authority", c.CertificateAuthority, "certificate_authority_file", c.CertificateAuthorityFile)
+	c.AttestationCA = l.authority("device_attestation_ca", c.DeviceAttestationCA, "device_attestation_ca_file", c.DeviceAttestationCAFile)
 }
 
 func (l *loading) addCertificate(key string, cert *Certificate) {

@@ -31,6 +31,9 @@ type Config struct {
 	// ClientCA and ClientCRL are downstream_mtls, as PEM; nil when absent.
 	ClientCA  []byte
 	ClientCRL []byte
+	// AttestationCA is device_attestation_ca(_file) as PEM; nil means that no
+	// device has to prove what it is.
+	AttestationCA []byte
 	// UpstreamCA is certificate_authority(_file) as PEM; nil means system trust.
 	UpstreamCA []byte
 	// SharedKey and CookieKey are the decoded secrets; nil when absent.

@@ -41,6 +41,8 @@ type Settings struct {
 	DatabrokerInternalServiceURL   URL     `yaml:"databroker_internal_service_url"`   // kept for split mode
 	SignoutRedirectURL             URL     `yaml:"signout_redirect_url"`              // where a person lands after sign-out
 	OverrideCertificateName        string  `yaml:"override_certificate_name"`
+	DeviceAttestationCA            Base64  `yaml:"device_attestation_ca"`      // ours; PEM, in base64
+	DeviceAttestationCAFile        string  `yaml:"device_attestation_ca_file"` // ours; PEM
 	CertificateAuthority           Base64  `yaml:"certificate_authority"`      // PEM, in base64
 	CertificateAuthorityFile       string  `yaml:"certificate_authority_file"` // PEM
 	TLSDerive                      *string `yaml:"tls_derive"`                 // domain of the derived internal authority

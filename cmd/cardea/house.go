@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/cardea-proxy/cardea/authenticate"
+	"github.com/cardea-proxy/cardea/authenticate/device"
 	"github.com/cardea-proxy/cardea/authorize"
 	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/databroker"
@@ -154,8 +155,12 @@ func (h *house) openParts(_ context.Context, _ *config.Config) (err error) {
 	}); err != nil {
 		return err
 	}
+	desk, err := device.New(device.Options{Broker: h.client, Key: h.keys.devices, Log: h.log})
+	if err != nil {
+		return err
+	}
 	if h.authenticate, err = authenticate.New(authenticate.Options{
-		Broker: h.client, Sessions: h.view, Tickets: ticket.New(h.keys.signInTicket), Handoff: signer, Pages: h.pages,
+		Broker: h.client, Sessions: h.view, Tickets: ticket.New(h.keys.signInTicket), Handoff: signer, Pages: h.pages, Devices: desk,
 		StateKey: h.keys.state, LocalKey: h.keys.localProvider, Reveal: h.revealed.add, Log: h.log,
 	}); err != nil {
 		return err

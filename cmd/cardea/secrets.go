@@ -74,6 +74,7 @@ type keys struct {
 	handoffSeal   [32]byte
 	state         [32]byte
 	localProvider [32]byte
+	devices       [32]byte
 	signing       [32]byte
 }
 
@@ -86,6 +87,7 @@ func deriveKeys(root []byte, cfg *config.Config) keys {
 		handoffSeal:   seal.Derive(root, "handoff/seal"),
 		state:         seal.Derive(root, "sign-in/state"),
 		localProvider: seal.Derive(root, "local-provider"),
+		devices:       seal.Derive(root, "devices"),
 		signing:       seal.Derive(root, "assertion"),
 	}
 	if len(cfg.CookieKey) > 0 {

@@ -17,6 +17,9 @@ const (
 	LinkInvalid       Kind = "link_invalid"       // a signed link that was changed
 	LinkExpired       Kind = "link_expired"       // a signed link that is too old
 	LinkUsed          Kind = "link_used"          // a signed link that was followed before
+	EnrollmentInvalid Kind = "enrollment_invalid" // an administrator's link that was altered, or taken back
+	EnrollmentExpired Kind = "enrollment_expired" //
+	EnrollmentUsed    Kind = "enrollment_used"    //
 	ClockSkew         Kind = "clock_skew"         // a time so far off that a clock must be wrong
 	SignInNeeded      Kind = "sign_in_needed"     // for those who cannot be redirected
 	SignInRefused     Kind = "sign_in_refused"    // the provider or the person said no
