@@ -17,6 +17,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/rs/zerolog"
 
+	"github.com/cardea-proxy/cardea/authenticate/device"
 	"github.com/cardea-proxy/cardea/authenticate/idp"
 	"github.com/cardea-proxy/cardea/databroker"
 	"github.com/cardea-proxy/cardea/internal/handoff"
@@ -141,8 +142,12 @@ func (w *world) refresher(client *databroker.Client, p *rotating) *Server {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	desk, err := device.New(device.Options{Broker: client})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	s, err := New(Options{
-		Broker: client, Sessions: view, Tickets: ticket.New([32]byte{3}), Handoff: handoff.New([32]byte{1}, [32]byte{2}, nil),
+		Devices: desk, Broker: client, Sessions: view, Tickets: ticket.New([32]byte{3}), Handoff: handoff.New([32]byte{1}, [32]byte{2}, nil),
 		Pages: pages.New(pages.Options{}), Reveal: func(string, string) {}, Log: zerolog.New(w.log),
 	})
 	if err != nil {
