@@ -21,7 +21,7 @@ func benchFacts(b *testing.B) Facts {
 	d := ada()
 	d.SignedInAt = time.Now().Add(-time.Minute)
 	d.Grants = []Grant{{"ops", time.Now().Add(time.Hour)}}
-	d.Devices = []Device{{"laptop", DeviceEnclave, true}}
+	d.Devices = []Device{{ID: "laptop", Type: DeviceEnclave, Approved: true}}
 	f := Facts{Request: get(), Person: NewPerson(d)}
 	f.Request.RawQuery = "tab=open&page=2"
 	f.Request.Header = headers(map[string]string{"X-Env": "prod"})

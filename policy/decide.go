@@ -129,8 +129,8 @@ func (p *Program) evaluate(ctx context.Context, f *Facts, records []*Record) Dec
 	if p.reads.Clock {
 		d.Since, d.Until = f.Now, p.until(f)
 	}
-	if d.hasReason(reasonDeviceUnauthenticated) {
-		d.DeviceType = p.deviceType
+	if d.hasReason(reasonDeviceUnauthenticated) || d.hasReason(reasonDeviceUnauthorized) {
+		d.DeviceType, d.DeviceVerify = p.deviceType, p.deviceVerify
 	}
 	d.Outcome = d.outcome()
 	return d

@@ -56,10 +56,12 @@ type Decision struct {
 	// AllowReasons and DenyReasons say why each half is what it is; sorted.
 	AllowReasons []string
 	DenyReasons  []string
-	// DeviceType is the type of device that is to show itself, DeviceAny or
-	// DeviceEnclave, where device-unauthenticated is among the reasons; "" where
-	// it is not.
+	// DeviceType is the type of device that is to show itself, or another one,
+	// DeviceAny or DeviceEnclave, where device-unauthenticated or
+	// device-unauthorized is among the reasons; "" where neither is.
 	DeviceType string
+	// DeviceVerify says that it is to show itself with user verification.
+	DeviceVerify bool
 	// Extra is what hand-written Rego adds to its results; of a name that several
 	// add, what the last one says, and deny after allow. nil where there is none.
 	Extra map[string]any
@@ -78,6 +80,7 @@ type Decision struct {
 // Reasons that do more than explain.
 const (
 	reasonDeviceUnauthenticated = "device-unauthenticated"
+	reasonDeviceUnauthorized    = "device-unauthorized"
 	reasonSignedInLongAgo       = "signed-in-within-unauthorized"
 	reasonCertificateRequired   = "client-certificate-required"
 	reasonCertificateInvalid    = "invalid-client-certificate"

@@ -54,7 +54,7 @@ func (v *valuation) why(e *explainer, d Decision) (string, []*rule) {
 	case d.Outcome == SignInAgain:
 		return "the policy asks for a newer sign-in", saying(reasonSignedInLongAgo)
 	case d.Outcome == DeviceNeeded:
-		return "the policy asks for a device, and none has shown itself", saying(reasonDeviceUnauthenticated)
+		return "the policy asks for a device, and none has shown itself as it asks", saying(reasonDeviceUnauthenticated)
 	case d.Deny:
 		return "a rule denies, and a deny outranks every allow", v.deciding(e.deny)
 	case d.Allow:

@@ -48,7 +48,8 @@ func editGrant(_ *searcher, c criterion, want bool, s *Scenario) []edit {
 	return out
 }
 
-// editDevice registers a device, or has one approved that is there.
+// editDevice registers a device, or has one approved or shown again that is
+// there.
 func editDevice(_ *searcher, c criterion, want bool, s *Scenario) []edit {
 	m, ok := c.operand.(deviceMatcher)
 	if !ok {
@@ -59,17 +60,11 @@ func editDevice(_ *searcher, c criterion, want bool, s *Scenario) []edit {
 	}
 	var out []edit
 	for _, d := range s.Person.Devices {
-		if m.approved == nil || d.Approved == *m.approved || !m.fits(d) {
-			continue
+		if m.fits(d) {
+			out = m.mend(out, d, s.Now)
 		}
-		text := "device " + strconv.Quote(d.ID) + " approved"
-		if !*m.approved {
-			text = "device " + strconv.Quote(d.ID) + " not approved"
-		}
-		out = append(out, edit{key: "device " + d.ID, cost: costGroup, text: text, person: true,
-			apply: func(s *Scenario) { s.approve(d.ID, *m.approved) }})
 	}
-	d := Device{ID: "somebody's", Type: m.typ}
+	d := Device{ID: "somebody's", Type: m.typ, ShownAt: s.Now, UserVerified: true}
 	text := "a registered device"
 	if m.approved != nil {
 		d.Approved = *m.approved
@@ -84,20 +79,50 @@ func editDevice(_ *searcher, c criterion, want bool, s *Scenario) []edit {
 		d.ID = m.ids[0]
 		text += " with credential " + strconv.Quote(d.ID)
 	}
+	if m.verified {
+		text += ", shown with user verification"
+	}
 	return append(out, edit{key: "device", cost: costGroup, text: text, person: true,
 		apply: func(s *Scenario) { s.Person.Devices = append(s.Person.Devices, d) }})
 }
 
-// approve gives the devices of a credential another approval.
-func (s *Scenario) approve(id string, approved bool) {
-	for i := range s.Person.Devices {
-		if s.Person.Devices[i].ID == id {
-			s.Person.Devices[i].Approved = approved
+// mend adds to out what makes a device that fits be as it is asked for.
+func (m deviceMatcher) mend(out []edit, d Device, now time.Time) []edit {
+	e := edit{key: "device " + d.ID, text: "device " + strconv.Quote(d.ID), person: true}
+	joint := ""
+	if m.approved != nil && d.Approved != *m.approved {
+		e.cost, e.text, joint = costGroup, e.text+map[bool]string{true: " approved", false: " not approved"}[*m.approved], " and"
+		d.Approved = *m.approved
+	}
+	if stale, unverified := !m.recent(d, now), m.verified && !d.UserVerified; stale || unverified {
+		e.cost = max(e.cost, costSignIn)
+		e.text += joint + " shown again"
+		if m.verified {
+			e.text += " with user verification"
+		}
+		d.ShownAt, d.UserVerified = now, d.UserVerified || m.verified
+	}
+	if e.cost == 0 {
+		return out
+	}
+	e.apply = func(s *Scenario) {
+		for i := range s.Person.Devices {
+			if s.Person.Devices[i].ID == d.ID {
+				s.Person.Devices[i] = d
+			}
 		}
 	}
+	return append(out, e)
 }
 
-// fits reports whether a device is what is asked for, approval aside.
+// recent reports whether a device has shown itself within the time asked for.
+func (m deviceMatcher) recent(d Device, now time.Time) bool {
+	return m.within == 0 || !d.ShownAt.IsZero() && !d.ShownAt.After(now.Add(maxClockSkew)) &&
+		now.Before(d.ShownAt.Add(time.Duration(m.within)))
+}
+
+// fits reports whether a device is what is asked for, aside from its approval
+// and from how it has shown itself.
 func (m deviceMatcher) fits(d Device) bool {
 	return (m.typ != DeviceEnclave || d.Type == m.typ) && (len(m.ids) == 0 || slices.Contains(m.ids, d.ID))
 }
@@ -111,7 +136,7 @@ func (m deviceMatcher) otherDevices(s *Scenario) []edit {
 	if slices.ContainsFunc(s.Person.Devices, m.fits) {
 		out = append(out, edit{key: "device", cost: costGroup, text: "without the device", person: true, apply: without})
 	}
-	other := Device{ID: "another", Type: m.typ, Approved: m.approved == nil || !*m.approved}
+	other := Device{ID: "another", Type: m.typ, Approved: m.approved == nil || !*m.approved, ShownAt: s.Now, UserVerified: true}
 	text := "another registered device"
 	if other.Approved {
 		text = "another registered and approved device"

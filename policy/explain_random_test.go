@@ -23,6 +23,7 @@ func explainedCriteria() []string {
 		"signed_in_within: 1h", "signed_in_within: 8h",
 		"grant: on-call", "grant: {is: breakglass}",
 		"device: true", "device: {approved: true, type: enclave_only}", "device: {is: d-1}",
+		"device: {within: 90m}", "device: {approved: true, within: 1h, user_verified: true}",
 		"record: {type: posture, field: score, '>=': 5}", "record: {type: posture, key: user.id, field: os, starts_with: mac}",
 		"record: {type: posture, field: score, exists: false}",
 		"client_certificate: {san_dns: {ends_with: .example.com}}",
@@ -123,7 +124,7 @@ func scenarios(t testing.TB) []Scenario {
 				p := *d
 				p.SignedInAt = s.Now.Add(-time.Duration(i) * time.Hour)
 				if (i+j)%2 == 0 {
-					p.Devices = []Device{{ID: "d-1", Type: DeviceEnclave, Approved: i%4 == 0}}
+					p.Devices = []Device{{ID: "d-1", Type: DeviceEnclave, Approved: i%4 == 0, ShownAt: s.Now.Add(-time.Duration(i) * time.Hour), UserVerified: i%3 == 0}}
 					p.Grants = []Grant{{Name: "on-call", ExpiresAt: s.Now.Add(time.Duration(3-i) * time.Hour)}}
 				}
 				s.Person = &p

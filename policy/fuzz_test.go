@@ -38,7 +38,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	d := ada()
-	d.SignedInAt, d.Grants, d.Devices = modelBase, []Grant{{"ops", modelBase.Add(1)}}, []Device{{"a", DeviceEnclave, false}}
+	d.SignedInAt, d.Grants, d.Devices = modelBase, []Grant{{"ops", modelBase.Add(1)}}, []Device{{ID: "a", Type: DeviceEnclave, ShownAt: modelBase}}
 	person, records := NewPerson(d), onceThere{newRecord(f, laptopData())}
 	valid := schematest.Compile(f, Schema())
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -96,7 +96,7 @@ func FuzzFacts(f *testing.F) {
     and: [{domain: {ends_with: example}}, {http_path: {starts_with: /a, contains: b}}, {http_method: {not: PUT}}]
     nor: [{groups: {is: g}}, {claim/c/d: {has: v}}, {email: {not_in: [x@y.example]}}]
     or: [{http_header/x-env: {not: test}}, {http_query/q: {in: [a, b]}}, {record: {type: r, field: score, '<': 3}}, {grant: ops}]
-    not: [{http_query/q: {starts_with: a}}, {record: {type: r, field: os, exclude: x}}, {signed_in_within: 1h}, {device: {is: a}}]
+    not: [{http_query/q: {starts_with: a}}, {record: {type: r, field: os, exclude: x}}, {signed_in_within: 1h}, {device: {is: a, within: 1h}}]
   deny:
     or: [{time_of_day: {timezone: Pacific/Apia, after: 22:00, before: 06:00}}, {day_of_week: sun}, {date: {after: 2500-01-01}}]
 `)
@@ -111,7 +111,7 @@ func FuzzFacts(f *testing.F) {
 		facts := Facts{Request: get(), Now: time.UnixMilli(now), Person: NewPerson(PersonData{
 			UserID: claim, Email: email, Groups: []string{group},
 			Claims:     map[string]any{"c": map[string]any{"d": claim, claim: group}, group: []any{claim, email}},
-			SignedInAt: time.UnixMilli(then), Grants: []Grant{{group, time.UnixMilli(then)}}, Devices: []Device{{claim, group, then > 0}},
+			SignedInAt: time.UnixMilli(then), Grants: []Grant{{group, time.UnixMilli(then)}}, Devices: []Device{{ID: claim, Type: group, Approved: then > 0, ShownAt: time.UnixMilli(then)}},
 		})}
 		facts.Request.Method, facts.Request.Path, facts.Request.RawQuery = method, path, query
 		facts.Request.Header = headers(map[string]string{"X-Env": header})

@@ -176,8 +176,9 @@ func modelDecision(rules []modelRules, w modelWorld) Decision {
 	sorted := func(s []string) []string { slices.Sort(s); return slices.Compact(s) }
 	out := Decision{Allow: a.truth, Deny: n.truth, AllowReasons: sorted(a.reasons), DenyReasons: sorted(n.reasons), Reusable: true}
 	both := append(slices.Clone(out.AllowReasons), out.DenyReasons...)
-	if slices.Contains(both, reasonDeviceUnauthenticated) {
-		out.DeviceType = modelDeviceType(append(allow, deny...))
+	if slices.Contains(both, reasonDeviceUnauthenticated) || slices.Contains(both, deviceNo) {
+		all := append(allow, deny...)
+		out.DeviceType, out.DeviceVerify = modelDeviceType(all), modelDeviceVerify(all)
 	}
 	switch {
 	case slices.Contains(out.DenyReasons, "client-certificate-required"):

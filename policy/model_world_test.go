@@ -35,12 +35,16 @@ var modelPeople = []*PersonData{
 	{
 		SessionID: "1", UserID: "u-1", Email: "a@x.example", Groups: []string{"g"}, Claims: map[string]any{"k": "v"},
 		SignedInAt: modelBase.Add(-time.Hour), Grants: []Grant{{"ops", modelBase.Add(90 * time.Minute)}},
-		Devices: []Device{{"key", DeviceAny, true}},
+		Devices: []Device{{ID: "key", Type: DeviceAny, Approved: true, ShownAt: modelBase.Add(-20 * time.Minute), UserVerified: true}},
 	},
 	{
 		SessionID: "2", UserID: "u-2", Email: "b@y.example", Groups: []string{"g", "h"}, Claims: map[string]any{"k": "w"},
 		SignedInAt: modelBase.Add(time.Hour), Grants: []Grant{{"ops", modelBase}, {"dba", modelBase.Add(time.Hour)}},
-		Devices: []Device{{"laptop", DeviceEnclave, false}, {"key", DeviceAny, false}},
+		Devices: []Device{
+			{ID: "laptop", Type: DeviceEnclave, ShownAt: modelBase.Add(5 * time.Minute)},
+			{ID: "key", Type: DeviceAny},
+			{ID: "token", Type: DeviceAny, ShownAt: modelBase.Add(-2 * time.Hour), UserVerified: true},
+		},
 	},
 	{SessionID: "3", UserID: "u-3", Email: "d@z.example"},
 }
@@ -95,6 +99,12 @@ var modelWorldCriteria = []modelCriterion{
 	}},
 	{ppl: "device: {is: [laptop, key], type: enclave_only}", session: true, verdict: func(w modelWorld, doubt bool) (bool, string) {
 		return modelDevice(w, doubt, func(d Device) bool { return d.Type == DeviceEnclave }, func(Device) bool { return true })
+	}},
+	{ppl: "device: {is: [token, key], within: 30m}", session: true, verdict: func(w modelWorld, doubt bool) (bool, string) {
+		return modelDevice(w, doubt, func(d Device) bool { return w.recent(d, 30*time.Minute) }, func(d Device) bool { return d.ID != "laptop" })
+	}},
+	{ppl: "device: {approved: false, within: 3h, user_verified: true}", session: true, verdict: func(w modelWorld, doubt bool) (bool, string) {
+		return modelDevice(w, doubt, func(d Device) bool { return d.UserVerified && w.recent(d, 3*time.Hour) }, func(d Device) bool { return !d.Approved })
 	}},
 	{ppl: "record: {type: laptop, field: score, '>=': 85}", verdict: func(w modelWorld, doubt bool) (bool, string) {
 		switch score := w.record["score"].(type) {
@@ -154,6 +164,17 @@ func modelDevice(w modelWorld, doubt bool, ofType, right func(Device) bool) (boo
 		return true, deviceOK
 	}
 	return false, deviceNo
+}
+
+func (w modelWorld) recent(d Device, limit time.Duration) bool {
+	age := w.now.Sub(d.ShownAt)
+	return !d.ShownAt.IsZero() && age >= -2*time.Minute && age < limit
+}
+
+func modelDeviceVerify(groups []modelGroup) bool {
+	return slices.ContainsFunc(groups, func(g modelGroup) bool {
+		return slices.ContainsFunc(g.criteria, func(c modelCriterion) bool { return strings.Contains(c.ppl, "user_verified") })
+	})
 }
 
 func modelDeviceType(groups []modelGroup) string {

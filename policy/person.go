@@ -31,6 +31,10 @@ type Device struct {
 	ID       string `json:"id"`       // of its credential
 	Type     string `json:"type"`     // DeviceAny or DeviceEnclave: what was demanded of it when it was enrolled
 	Approved bool   `json:"approved"` // somebody has approved its enrollment
+	// ShownAt is when it last showed itself; zero is not known. UserVerified says
+	// that its owner proved to be there by PIN or biometry then.
+	ShownAt      time.Time `json:"shown_at"`
+	UserVerified bool      `json:"user_verified"`
 }
 
 // The types of devices: any authenticator, and only one inside the device.
@@ -64,6 +68,7 @@ type Person struct {
 	name      string
 	groupIDs  []string
 	signedIn  time.Time
+	shown     []time.Time // when devices showed themselves, where that is known
 	grants    []Grant
 }
 
@@ -102,17 +107,32 @@ func NewPerson(d PersonData) *Person {
 	return &Person{
 		term: ast.ObjectTerm(items...), hash: h.Sum32(), sessionID: d.SessionID, userID: d.UserID, email: d.Email,
 		name: d.Name, groupIDs: groupIDs(d),
-		signedIn: d.SignedInAt, grants: slices.Clone(d.Grants),
+		signedIn: d.SignedInAt, shown: shownAt(d.Devices), grants: slices.Clone(d.Grants),
 	}
+}
+
+func shownAt(devices []Device) (at []time.Time) {
+	for _, d := range devices {
+		if !d.ShownAt.IsZero() {
+			at = append(at, d.ShownAt)
+		}
+	}
+	return at
 }
 
 func devicesTerm(devices []Device) *ast.Term {
 	terms := make([]*ast.Term, len(devices))
 	for i, d := range devices {
-		terms[i] = ast.ObjectTerm(
+		items := [][2]*ast.Term{
 			ast.Item(ast.StringTerm("id"), ast.StringTerm(d.ID)),
 			ast.Item(ast.StringTerm("type"), ast.StringTerm(d.Type)),
-			ast.Item(ast.StringTerm("approved"), ast.BooleanTerm(d.Approved)))
+			ast.Item(ast.StringTerm("approved"), ast.BooleanTerm(d.Approved)),
+			ast.Item(ast.StringTerm("user_verified"), ast.BooleanTerm(d.UserVerified)),
+		}
+		if !d.ShownAt.IsZero() {
+			items = append(items, ast.Item(ast.StringTerm("shown_ms"), ast.NumberTerm(jsonNumber(d.ShownAt.UnixMilli()))))
+		}
+		terms[i] = ast.ObjectTerm(items...)
 	}
 	return ast.ArrayTerm(terms...)
 }

@@ -17,8 +17,9 @@ type plan struct {
 	// clocked are the criteria that read the time.
 	clocked []criterion
 	// deviceType is the strictest type of device that is asked for: one of it
-	// meets the others too.
-	deviceType string
+	// meets the others too. So it is with deviceVerify, user verification.
+	deviceType   string
+	deviceVerify bool
 }
 
 // A term is one criterion, or several under an operator other than or.
@@ -73,8 +74,11 @@ func newPlan(s Source) (*plan, error) {
 			if c.kind.until != nil {
 				p.clocked = append(p.clocked, c)
 			}
-			if m, ok := c.operand.(deviceMatcher); ok && m.typ == DeviceEnclave {
-				p.deviceType = DeviceEnclave
+			if m, ok := c.operand.(deviceMatcher); ok {
+				if m.typ == DeviceEnclave {
+					p.deviceType = DeviceEnclave
+				}
+				p.deviceVerify = p.deviceVerify || m.verified
 			}
 		}
 	}

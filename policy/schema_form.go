@@ -29,9 +29,11 @@ var operatorSummaries = map[string]map[string]string{
 		"san_uri":     "One of its URIs; the certificate must be valid.",
 	},
 	"device": {
-		"is":       "The id of its credential, or a list of them.",
-		"approved": "Whether an administrator has approved it.",
-		"type":     "any, or enclave_only for a key that cannot leave the device.",
+		"is":            "The id of its credential, or a list of them.",
+		"approved":      "Whether an administrator has approved it.",
+		"type":          "any, or enclave_only for a key that cannot leave the device.",
+		"within":        "It has shown itself less than so long ago; else the person is asked to show it again.",
+		"user_verified": "Its owner proved to be there by PIN or biometry when it last showed itself; else the person is asked to show it again.",
 	},
 	"record": {
 		"type":        "The type of the record.",
@@ -150,8 +152,10 @@ func deviceForm() schema {
 	s := objectSchema([]string{"boolean", "object"}, 1, schema{
 		"is": described("device", "is", schema{
 			"type": values("string", "array"), "minLength": 1, "minItems": 1, "items": notEmpty()}),
-		"approved": described("device", "approved", schema{"type": "boolean"}),
-		"type":     described("device", "type", schema{"enum": values(DeviceAny, DeviceEnclave), "default": DeviceAny}),
+		"approved":      described("device", "approved", schema{"type": "boolean"}),
+		"type":          described("device", "type", schema{"enum": values(DeviceAny, DeviceEnclave), "default": DeviceAny}),
+		"within":        described("device", "within", ageForm()),
+		"user_verified": described("device", "user_verified", schema{"const": true}),
 	})
 	delete(s, "minProperties") // an empty object asks for any device
 	s["not"] = schema{"const": false}

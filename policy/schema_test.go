@@ -77,6 +77,7 @@ func TestSchemaAgreesWithParse(t *testing.T) {
 		"day_of_week: 'mon-fri, Sunday'", "day_of_week: '*'", "day_of_week: [sat, SUN]", "day_of_week: {days: fri-mon, timezone: Europe/Berlin}",
 		"time_of_day: {timezone: UTC, after: 9:00, before: '17:30:15'}", "time_of_day: {timezone: UTC, after: 9 pm}",
 		"device: true", "device: {}", "device: {is: x, approved: true, type: enclave_only}", "device: {is: [x, y], approved: false, type: any}",
+		"device: {within: 5m}", "device: {is: x, within: 1d12h, user_verified: true}",
 		"signed_in_within: 30m", "signed_in_within: 30d", "signed_in_within: 1d12h30m", "signed_in_within: 1.5h",
 		"record: {type: mdm, field: os.version, key: user.id, is: 3}", "record: {type: mdm, field: a, exists: false}",
 		"record: {type: mdm, field: a, '>=': 3.5, in: [1, 2], not: true, starts_with: x}",
@@ -98,7 +99,7 @@ func TestSchemaAgreesWithParse(t *testing.T) {
 		"client_certificate: {}", "client_certificate: {fingerprint: abc}", "client_certificate: {san: x}", "client_certificate: {spki_hash: x}",
 		"date: {}", "date: {after: tomorrow}", "date: {since: 2030-01-31}", "day_of_week: someday", "day_of_week: []", "day_of_week: {timezone: UTC}",
 		"time_of_day: {after: 9:00}", "time_of_day: {timezone: UTC}", "time_of_day: {timezone: UTC, after: noon}",
-		"device: false", "device: x", "device: {type: phone}", "device: {approved: x}", "signed_in_within: 30", "signed_in_within: month",
+		"device: false", "device: x", "device: {type: phone}", "device: {approved: x}", "device: {within: 5}", "device: {within: month}", "device: {user_verified: false}", "signed_in_within: 30", "signed_in_within: month",
 		"record: {type: mdm, field: a}", "record: {type: mdm, is: a, not: b}", "record: {type: mdm, field: a, '>': x}", "record: {type: mdm, field: a, exists: 1}",
 		"record: {type: mdm, field: a, key: user.name, is: x}",
 	))

@@ -31,6 +31,8 @@ type asked struct {
 	request, socket             string
 	json                        bool
 	deviceApproved              bool
+	deviceVerified              bool
+	deviceShown                 time.Duration
 	deviceID                    string
 }
 
@@ -71,6 +73,8 @@ func explainCommand(env *viper.Viper, t terminal) *cobra.Command {
 	f.StringVar(&a.device, "device", "", "type of the device that has shown itself: any or enclave_only")
 	f.StringVar(&a.deviceID, "device-id", "", "id of that device")
 	f.BoolVar(&a.deviceApproved, "device-approved", false, "that device is approved")
+	f.DurationVar(&a.deviceShown, "device-shown", 0, "how long ago that device showed itself")
+	f.BoolVar(&a.deviceVerified, "device-user-verified", false, "its owner proved to be there by PIN or biometry then")
 	f.StringVar(&a.ip, "ip", "", "address of the client")
 	f.StringArrayVar(&a.headers, "header", nil, "header of the request, 'Name: value'; again for more")
 	f.StringVar(&a.certificate, "certificate", "", "client certificate: valid or invalid (default: none)")
@@ -212,7 +216,10 @@ func (a *asked) person(now time.Time) (*policy.PersonData, error) {
 	switch a.device {
 	case "":
 	case policy.DeviceAny, policy.DeviceEnclave:
-		p.Devices = []policy.Device{{ID: a.deviceID, Type: a.device, Approved: a.deviceApproved}}
+		p.Devices = []policy.Device{{
+			ID: a.deviceID, Type: a.device, Approved: a.deviceApproved,
+			ShownAt: now.Add(-a.deviceShown), UserVerified: a.deviceVerified,
+		}}
 	default:
 		return nil, fmt.Errorf("--device: want any or enclave_only, not %q", a.device)
 	}
