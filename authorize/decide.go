@@ -237,6 +237,16 @@ func policyPerson(p *person) policy.PersonData {
 	if p.directory != nil {
 		d.DirectoryGroups = directoryGroups(p.directory.GroupIDs, p.directory.GroupNames)
 	}
+	for device, proof := range p.shown {
+		d.Devices = append(d.Devices, policy.Device{
+			ID: device.ID, Type: device.Type, Approved: device.Approved, ShownAt: proof.At, UserVerified: proof.UserVerified,
+		})
+	}
+	for _, g := range p.held.grants {
+		if g != nil {
+			d.Grants = append(d.Grants, policy.Grant{Name: g.Name, ExpiresAt: g.ExpiresAt})
+		}
+	}
 	return d
 }
 

@@ -16,6 +16,7 @@
 //	message.go      the bytes of a CheckRequest -> what a decision reads of it
 //	check.go        what follows from that: host name, path, address
 //	identify.go     cookie or handle -> session, user, directory -> person
+//	holdings.go     the devices and grants that go with them
 //	person.go       person: made once for one version of the records
 //	certificate.go  the client's certificate -> valid or not; certname.go: its names
 //	decide.go       request, person, certificate -> policy -> verdict

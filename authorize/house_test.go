@@ -80,6 +80,8 @@ type records struct {
 	sessions  map[string]*databroker.Session
 	users     map[string]*databroker.User
 	directory map[string]*databroker.DirectoryUser
+	devices   map[string]*databroker.Device
+	grants    map[string]*databroker.Grant
 	access    map[string]time.Time
 	externals map[string]*databroker.External // by type|key|value
 	touched   []string
@@ -96,6 +98,14 @@ func (r *records) User(_ context.Context, key string) (*databroker.User, error) 
 
 func (r *records) DirectoryUser(_ context.Context, key string) (*databroker.DirectoryUser, error) {
 	return read(r, r.directory, key)
+}
+
+func (r *records) Device(_ context.Context, id string) (*databroker.Device, error) {
+	return read(r, r.devices, id)
+}
+
+func (r *records) Grant(_ context.Context, id string) (*databroker.Grant, error) {
+	return read(r, r.grants, id)
 }
 
 func (r *records) External(_ context.Context, typ, key, value string) (*databroker.External, error) {
@@ -146,6 +156,7 @@ func newHouse(t testing.TB, rules map[string]string, change func(*config.Config)
 		records: &records{
 			sessions: make(map[string]*databroker.Session), users: make(map[string]*databroker.User),
 			directory: make(map[string]*databroker.DirectoryUser), access: make(map[string]time.Time),
+			devices: make(map[string]*databroker.Device), grants: make(map[string]*databroker.Grant),
 		},
 	}
 	if change != nil {

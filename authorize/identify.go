@@ -24,6 +24,10 @@ type Sessions interface {
 	// DirectoryUser returns databroker.ErrNotFound when no directory knows the
 	// person, which is the ordinary case.
 	DirectoryUser(ctx context.Context, key string) (*databroker.DirectoryUser, error)
+	// Device and Grant return databroker.ErrNotFound for what was deleted or has
+	// ended.
+	Device(ctx context.Context, id string) (*databroker.Device, error)
+	Grant(ctx context.Context, id string) (*databroker.Grant, error)
 	// External returns what somebody else knows, and databroker.ErrNotFound where
 	// nothing is known.
 	External(ctx context.Context, typ, key, value string) (*databroker.External, error)
@@ -181,8 +185,18 @@ func (s *Server) meet(ctx context.Context, session *databroker.Session) (standin
 	if err != nil {
 		directory = nil
 	}
-	if !met || p.session != session || p.user != user || p.directory != directory {
-		p = newPerson(session, user, directory)
+	same := met && p.session == session && p.user == user && p.directory == directory
+	if same {
+		if same, err = s.unchanged(ctx, p); err != nil {
+			return uncertain, nil, err
+		}
+	}
+	if !same {
+		held, err := s.held(ctx, key, session, user)
+		if err != nil {
+			return uncertain, nil, err
+		}
+		p = newPerson(session, user, directory, held)
 		s.people.put(session.ID, p)
 	}
 	s.sessions.Touch(session.ID)

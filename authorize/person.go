@@ -17,6 +17,7 @@ type person struct {
 	session   *databroker.Session
 	user      *databroker.User
 	directory *databroker.DirectoryUser // nil: no directory knows this person
+	held      holdings
 
 	key    string // of the user's record
 	email  string
@@ -30,9 +31,9 @@ type person struct {
 	log        logIdentity
 }
 
-func newPerson(session *databroker.Session, user *databroker.User, directory *databroker.DirectoryUser) *person {
+func newPerson(session *databroker.Session, user *databroker.User, directory *databroker.DirectoryUser, held holdings) *person {
 	p := &person{
-		session: session, user: user, directory: directory, key: session.UserKey(),
+		session: session, user: user, directory: directory, held: held, key: session.UserKey(),
 		email: user.Email, name: user.Name, groups: make([]string, 0, len(user.Groups)),
 		claims: make(map[string]any, len(session.Claims)+len(user.Claims)),
 	}
