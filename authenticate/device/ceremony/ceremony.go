@@ -131,7 +131,7 @@ type Registered struct {
 	SignCount    uint32 // 0 where the device does not count
 	AAGUID       string // lower-case UUID of the model; all zeros where it is not told
 	Model        string // name of the model, "" where unknown
-	Format       string // of the attestation: none, packed, tpm, apple, android-key
+	Format       string // of the attestation: none, packed, tpm, apple, android-key, fido-u2f
 	// Attested is whether the attestation leads to a configured root; without,
 	// all that is said of model and storage is self-asserted.
 	Attested bool

@@ -57,12 +57,13 @@ func readClientData(raw []byte) (clientData, error) {
 	return c, nil
 }
 
-// check refuses client data made for another ceremony, question or page.
+// check refuses client data made for another ceremony, question or page. No
+// challenge, that of a question that was never made, is answered by nobody.
 func (c clientData) check(kind string, challenge []byte, origin string) error {
 	switch {
 	case c.kind != kind:
 		return fmt.Errorf("%w: client data of type %.40q, not %s", ErrMalformed, c.kind, kind)
-	case subtle.ConstantTimeCompare(c.challenge, challenge) != 1:
+	case len(challenge) == 0 || subtle.ConstantTimeCompare(c.challenge, challenge) != 1:
 		return fmt.Errorf("%w: answered another one", ErrChallenge)
 	case c.origin != origin:
 		return fmt.Errorf("%w: %.200q, not %q", ErrOrigin, c.origin, origin)

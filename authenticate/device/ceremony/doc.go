@@ -25,7 +25,7 @@
 //	register.go   VerifyRegistration
 //	library.go    the second opinion of github.com/pomerium/webauthn
 //	statement.go  attestation: which format, what it says
-//	packed.go, apple.go, android.go, tpm.go  one format each
+//	packed.go, apple.go, android.go, tpm.go, u2f.go  one format each
 //	trust.go      from the certificates to a root that was configured
 //	assert.go     VerifyAssertion
 //	models.go     the names of models

@@ -13,11 +13,13 @@ import (
 var background = context.Background()
 
 // secondOpinion runs the library over a registration that passed our checks.
-// Statements of TPMs and of Android are hidden from it: it compares the wrong
-// keys of the one, and loses the fields behind a NULL of the other.
+// Three formats are hidden from it: of TPMs it compares the wrong keys, of
+// Android it loses the fields behind a NULL, and of U2F it moves coordinates
+// that begin with a zero.
 func (p *Party) secondOpinion(c *Creation, r *response, object *attestation, a *authData) error {
 	seen := r.attestationObject
-	if object.format == formatTPM || object.format == formatAndroid {
+	switch object.format {
+	case formatTPM, formatAndroid, formatU2F:
 		var err error
 		seen, err = cbor.Marshal(map[string]any{"fmt": "none", "attStmt": map[string]any{}, "authData": a.raw})
 		if err != nil {

@@ -19,6 +19,7 @@ const (
 	formatTPM     = "tpm"
 	formatAndroid = "android-key"
 	formatApple   = "apple"
+	formatU2F     = "fido-u2f"
 )
 
 const (
@@ -82,6 +83,7 @@ func (a *attestation) verify(data *authData, clientData []byte) (*statement, err
 		formatTPM:     a.verifyTPM,
 		formatAndroid: a.verifyAndroid,
 		formatApple:   a.verifyApple,
+		formatU2F:     a.verifyU2F,
 	}[a.format]
 	if check == nil {
 		return nil, fmt.Errorf("%w: %.40q", ErrFormat, a.format)

@@ -38,7 +38,6 @@ func leaf(change func(*x509.Certificate)) softkey.Lies { return softkey.Lies{Cer
 func TestFormatsThatAreNotTaken(t *testing.T) {
 	t.Parallel()
 	refuseRegistrations(t, ceremony.Any, []registrationLie{
-		{"fido-u2f", softkey.Options{}, softkey.Lies{Format: "fido-u2f"}, ceremony.ErrFormat, "fido-u2f"},
 		{"android-safetynet", softkey.Options{}, softkey.Lies{Format: "android-safetynet"}, ceremony.ErrFormat, "safetynet"},
 		{"compound", softkey.Options{}, softkey.Lies{Format: "compound"}, ceremony.ErrFormat, ""},
 		{"Packed in capitals", softkey.Options{Format: softkey.Packed}, softkey.Lies{Format: "PACKED"}, ceremony.ErrFormat, ""},
@@ -103,6 +102,27 @@ func TestAppleStatementsHold(t *testing.T) {
 		}), ceremony.ErrAttestation, "nonce"},
 		{"without certificates", apple, field("x5c", nil), ceremony.ErrMalformed, "x5c"},
 		{"with a field of others", apple, field("ver", "2.0"), ceremony.ErrAttestation, "ver"},
+	})
+}
+
+func TestU2FStatementsHold(t *testing.T) {
+	t.Parallel()
+	u2f := softkey.Options{Format: softkey.U2F}
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuseRegistrations(t, ceremony.Any, []registrationLie{
+		{"by another key", u2f, softkey.Lies{AttestedBy: newP256(t)}, ceremony.ErrAttestation, "signature"},
+		{"over something else", u2f, softkey.Lies{Attested: truncated}, ceremony.ErrAttestation, "signature"},
+		{"by an RSA key", u2f, softkey.Lies{CertifiedKey: other.Public()}, ceremony.ErrAttestation, "P-256"},
+		{"with a model", softkey.Options{Format: softkey.U2F, AAGUID: hello}, softkey.Lies{}, ceremony.ErrAttestation, "no model"},
+		{"with two certificates", u2f, softkey.Lies{Statement: func(m map[string]any) {
+			m["x5c"] = append(m["x5c"].([]any), m["x5c"].([]any)...)
+		}}, ceremony.ErrAttestation, "one certificate"},
+		{"without a signature", u2f, field("sig", nil), ceremony.ErrMalformed, "sig"},
+		{"with a field of others", u2f, field("alg", softkey.ES256), ceremony.ErrAttestation, "alg"},
+		{"and the user must be verified", softkey.Options{Format: softkey.U2F, Unverified: true}, softkey.Lies{}, ceremony.ErrUserVerification, ""},
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 type Authority struct {
 	Root         *x509.Certificate
 	intermediate *x509.Certificate
+	rootSigner   crypto.Signer
 	signer       crypto.Signer // of intermediate
 	now          time.Time
 }
@@ -38,7 +39,7 @@ func NewAuthority(now time.Time) (*Authority, error) {
 	}
 	below := a.template("Softkey Attestation")
 	below.IsCA, below.BasicConstraintsValid, below.KeyUsage = true, true, x509.KeyUsageCertSign
-	a.signer = signer
+	a.rootSigner, a.signer = rootKey, signer
 	a.intermediate, err = issue(below, a.Root, signer.Public(), rootKey)
 	return a, err
 }
@@ -70,6 +71,15 @@ func (a *Authority) vouch(template *x509.Certificate, key crypto.PublicKey) ([]a
 		return nil, err
 	}
 	return []any{leaf.Raw, a.intermediate.Raw}, nil
+}
+
+// vouchAlone returns x5c of one certificate, issued by the root.
+func (a *Authority) vouchAlone(template *x509.Certificate, key crypto.PublicKey) ([]any, error) {
+	leaf, err := issue(template, a.Root, key, a.rootSigner)
+	if err != nil {
+		return nil, err
+	}
+	return []any{leaf.Raw}, nil
 }
 
 func issue(template, parent *x509.Certificate, key crypto.PublicKey, signer crypto.Signer) (*x509.Certificate, error) {

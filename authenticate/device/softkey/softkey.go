@@ -10,7 +10,7 @@
 //	lies.go       what can be false
 //	authdata.go   what the authenticator says and signs
 //	authority.go  certificates that vouch for it
-//	statement.go  attestation: packed, apple, android-key
+//	statement.go  attestation: packed, apple, android-key, fido-u2f
 //	tpm.go        attestation by a TPM
 package softkey
 
@@ -41,6 +41,7 @@ const (
 	TPM        = "tpm"
 	Apple      = "apple"
 	Android    = "android-key"
+	U2F        = "fido-u2f"
 )
 
 // The algorithms of keys (IANA, COSE algorithms).

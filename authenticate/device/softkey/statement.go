@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"time"
 )
 
@@ -33,6 +34,8 @@ func (k *Key) statement(c *credential, authData, client []byte) (format string, 
 		statement, err = k.android(c, signed, hash[:])
 	case TPM:
 		statement, err = k.tpm(c, signed)
+	case U2F:
+		statement, err = k.u2f(c, authData, hash[:])
 	default:
 		return "none", map[string]any{}, nil
 	}
@@ -56,6 +59,9 @@ func (k *Key) vouch(key crypto.PublicKey, fill func(*x509.Certificate)) ([]any, 
 	}
 	if k.Lies.CertifiedKey != nil {
 		key = k.Lies.CertifiedKey
+	}
+	if k.Format == U2F {
+		return k.Authority.vouchAlone(template, key)
 	}
 	return k.Authority.vouch(template, key)
 }
@@ -150,4 +156,27 @@ func (k *Key) android(c *credential, signed, hash []byte) (map[string]any, error
 	}
 	signature, err := k.attest(c.signer, crypto.SHA256, signed)
 	return map[string]any{"alg": c.algorithm, "sig": signature, "x5c": x5c}, err
+}
+
+// u2f is section 8.6. What is signed leaves the flags and the counter out.
+func (k *Key) u2f(c *credential, authData, hash []byte) (map[string]any, error) {
+	public, ok := c.signer.Public().(*ecdsa.PublicKey)
+	if !ok {
+		return nil, errors.New("softkey: U2F knows elliptic keys alone")
+	}
+	point, err := public.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	batch, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	x5c, err := k.vouch(batch.Public(), func(*x509.Certificate) {})
+	if err != nil {
+		return nil, err
+	}
+	signed := alter(k.Lies.Attested, bytes.Join([][]byte{{0}, authData[:sha256.Size], hash, c.id, point}, nil))
+	signature, err := k.attest(batch, crypto.SHA256, signed)
+	return map[string]any{"sig": signature, "x5c": x5c}, err
 }
