@@ -128,6 +128,12 @@ func TestACredentialThatWasNotAskedFor(t *testing.T) {
 	isError(t, err, ceremony.ErrOtherDevice)
 	_, err = p.VerifyAssertion(q, first, answer)
 	isError(t, err, ceremony.ErrOtherDevice)
+	// Where any may answer, it must be the one that was looked up.
+	if q, err = p.RequestOptions(alice.ID, nil, challenge, ceremony.VerificationPreferred); err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.VerifyAssertion(q, first, answer)
+	isError(t, err, ceremony.ErrOtherDevice)
 }
 
 func TestAnyDeviceOfThePersonMayAnswer(t *testing.T) {

@@ -82,6 +82,44 @@ func TestEveryFormatRegisters(t *testing.T) {
 	}
 }
 
+// TestPagesMaySayLess: those written before the browser told transports and
+// attachment post no more than this.
+func TestPagesMaySayLess(t *testing.T) {
+	t.Parallel()
+	p, key := party(t, nil), softkey.New(softkey.Options{})
+	for _, extensions := range []any{"absent", nil, map[string]any{}, map[string]any{"credProps": nil}} {
+		key.Lies.Answer = func(outer, _ map[string]any) {
+			if outer["clientExtensionResults"] = extensions; extensions == "absent" {
+				delete(outer, "clientExtensionResults")
+			}
+		}
+		c, answer := create(t, p, key, ceremony.Enclave, ceremony.VerificationRequired)
+		got, err := p.VerifyRegistration(c, answer)
+		if err != nil || got.Resident != nil || got.Attachment != "" || got.Transports != nil {
+			t.Errorf("extensions %v: %+v, %v", extensions, got, err)
+		}
+	}
+}
+
+// TestWordsOfTheBrowserAreKeptWithinBounds: they are hearsay, and are stored.
+func TestWordsOfTheBrowserAreKeptWithinBounds(t *testing.T) {
+	t.Parallel()
+	p := party(t, nil)
+	key := softkey.New(softkey.Options{
+		Attachment: "elsewhere",
+		Transports: []string{"usb", "<script>", "", "smart-card", strings.Repeat("a", 30), "a1", "ba", "bb", "bc", "bd", "be", "bf", "bg"},
+	})
+	c, answer := create(t, p, key, ceremony.Any, ceremony.VerificationPreferred)
+	got, err := p.VerifyRegistration(c, answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"usb", "smart-card", "ba", "bb", "bc", "bd", "be", "bf"}
+	if diff := cmp.Diff(want, got.Transports); diff != "" || got.Attachment != "" {
+		t.Errorf("attachment %q; transports (-want +got):\n%s", got.Attachment, diff)
+	}
+}
+
 // A registrationLie is a registration that must be refused.
 type registrationLie struct {
 	name string
@@ -145,6 +183,8 @@ func TestClientDataIsOfThisQuestionAndPage(t *testing.T) {
 		{"the origin in capitals", softkey.Options{}, client("origin", "https://LOGIN.example.com"), ceremony.ErrOrigin, ""},
 		{"the origin with a slash", softkey.Options{}, client("origin", origin+"/"), ceremony.ErrOrigin, ""},
 		{"no origin", softkey.Options{}, client("origin", nil), ceremony.ErrOrigin, ""},
+		{"a number for an origin", softkey.Options{}, client("origin", 1), ceremony.ErrMalformed, "origin"},
+		{"a number for a type", softkey.Options{}, client("type", 1), ceremony.ErrMalformed, "want a string"},
 		{"a frame of another site", softkey.Options{}, client("crossOrigin", true), ceremony.ErrOrigin, "frame"},
 		{"a frame, by its top", softkey.Options{}, client("topOrigin", "https://evil.example"), ceremony.ErrOrigin, "frame"},
 		{"crossOrigin is a word", softkey.Options{}, client("crossOrigin", "false"), ceremony.ErrMalformed, "crossOrigin"},
@@ -178,7 +218,7 @@ func TestTheAnswerAroundIsWhole(t *testing.T) {
 		{"another type", softkey.Options{}, outer("type", "password"), ceremony.ErrMalformed, "public-key"},
 		{"an id that is not rawId", softkey.Options{}, outer("id", "AAAA"), ceremony.ErrMalformed, "rawId"},
 		{"an id that the device did not sign", softkey.Options{}, softkey.Lies{Answer: func(m, _ map[string]any) { m["id"], m["rawId"] = "AAAA", "AAAA" }}, ceremony.ErrMalformed, "signed"},
-		{"no id", softkey.Options{}, softkey.Lies{Answer: func(m, _ map[string]any) { m["id"], m["rawId"] = "", "" }}, ceremony.ErrMalformed, "rawId"},
+		{"no id", softkey.Options{}, softkey.Lies{Answer: func(m, _ map[string]any) { m["id"], m["rawId"] = "", "" }}, ceremony.ErrMalformed, "rawId: want"},
 		{"a long id", softkey.Options{}, outer("rawId", strings.Repeat("AAAA", 342)), ceremony.ErrMalformed, "rawId"},
 		{"an id on two lines", softkey.Options{}, softkey.Lies{Answer: func(m, _ map[string]any) {
 			m["rawId"] = m["rawId"].(string)[:4] + "\n" + m["rawId"].(string)[4:]
@@ -274,6 +314,8 @@ func TestKeysAreOfAKindAndSizeThatIsTaken(t *testing.T) {
 		{"RSA with an exponent of which the library sees the end", softkey.Options{Algorithm: softkey.RS256}, set(-2, []byte{1, 0, 0, 0, 0, 0, 1, 0, 1}), ceremony.ErrAlgorithm, "exponent"},
 		{"RS1", softkey.Options{Algorithm: softkey.RS1}, softkey.Lies{AnyAlgorithm: true}, ceremony.ErrAlgorithm, "-65535"},
 		{"RSA under the name of ES256", softkey.Options{Algorithm: softkey.RS256}, set(3, softkey.ES256), ceremony.ErrAlgorithm, ""},
+		{"a text for a type", softkey.Options{}, set(1, "EC2"), ceremony.ErrMalformed, "type"},
+		{"texts for labels", softkey.Options{}, softkey.Lies{COSEBytes: func([]byte) []byte { return []byte{0xa1, 0x61, 'a', 0} }}, ceremony.ErrMalformed, "public key: ceremony: malformed answer: CBOR"},
 		{"no algorithm", softkey.Options{}, softkey.Lies{COSEKey: func(m map[int]any) { delete(m, 3) }}, ceremony.ErrMalformed, "algorithm"},
 		{"a point off the curve", softkey.Options{}, set(-3, slices.Repeat([]byte{3}, 32)), ceremony.ErrMalformed, "curve"},
 		{"a point at zero", softkey.Options{}, softkey.Lies{COSEKey: func(m map[int]any) { m[-2], m[-3] = make([]byte, 32), make([]byte, 32) }}, ceremony.ErrMalformed, "curve"},

@@ -1,7 +1,6 @@
 package ceremony
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -143,7 +142,7 @@ func residence(raw json.RawMessage) (*bool, error) {
 			RK *bool `json:"rk"`
 		} `json:"credProps"`
 	}
-	if raw == nil || bytes.Equal(raw, []byte("null")) {
+	if raw == nil {
 		return nil, nil
 	}
 	if err := json.Unmarshal(raw, &results); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cardea-proxy/cardea/authenticate/device/ceremony"
 	"github.com/cardea-proxy/cardea/authenticate/device/softkey"
+	"github.com/fxamacker/cbor/v2"
 )
 
 func newP256(t *testing.T) *ecdsa.PrivateKey {
@@ -35,12 +36,32 @@ func field(name string, value any) softkey.Lies {
 
 func leaf(change func(*x509.Certificate)) softkey.Lies { return softkey.Lies{Certificate: change} }
 
+// object sets one field of the attestation object.
+func object(name string, value any) softkey.Lies {
+	return softkey.Lies{Object: func(b []byte) []byte {
+		var fields map[string]any
+		if err := cbor.Unmarshal(b, &fields); err != nil {
+			return nil
+		}
+		fields[name] = value
+		b, err := cbor.Marshal(fields)
+		if err != nil {
+			return nil
+		}
+		return b
+	}}
+}
+
 func TestFormatsThatAreNotTaken(t *testing.T) {
 	t.Parallel()
 	refuseRegistrations(t, ceremony.Any, []registrationLie{
 		{"android-safetynet", softkey.Options{}, softkey.Lies{Format: "android-safetynet"}, ceremony.ErrFormat, "safetynet"},
 		{"compound", softkey.Options{}, softkey.Lies{Format: "compound"}, ceremony.ErrFormat, ""},
 		{"Packed in capitals", softkey.Options{Format: softkey.Packed}, softkey.Lies{Format: "PACKED"}, ceremony.ErrFormat, ""},
+		{"a number for a format", softkey.Options{}, object("fmt", 1), ceremony.ErrMalformed, "fmt"},
+		{"a text for authenticator data", softkey.Options{}, object("authData", "a"), ceremony.ErrMalformed, "authData"},
+		{"a list for a statement", softkey.Options{}, object("attStmt", []any{}), ceremony.ErrMalformed, "attStmt"},
+		{"numbers for the fields of a statement", softkey.Options{}, object("attStmt", map[int]any{1: 2}), ceremony.ErrMalformed, "attStmt"},
 		{"none that says something", softkey.Options{}, field("sig", []byte{1}), ceremony.ErrAttestation, "sig"},
 	})
 }
@@ -54,14 +75,18 @@ func TestPackedStatementsHold(t *testing.T) {
 		})
 	}
 	right := append([]byte{4, 16}, hello[:]...)
+	short, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
 	refuseRegistrations(t, ceremony.Any, []registrationLie{
 		{"self, by another key", self, softkey.Lies{AttestedBy: newP256(t)}, ceremony.ErrAttestation, "signature"},
 		{"self, over something else", self, softkey.Lies{Attested: truncated}, ceremony.ErrAttestation, "signature"},
-		{"self, by another algorithm", self, field("alg", softkey.RS256), ceremony.ErrAttestation, "alg"},
+		{"self, by another algorithm", self, field("alg", softkey.RS256), ceremony.ErrAttestation, "alg -257"},
 		{"self, without a signature", self, field("sig", nil), ceremony.ErrMalformed, "sig"},
 		{"self, with a number for a signature", self, field("sig", 1), ceremony.ErrMalformed, "sig"},
 		{"self, with a text for an algorithm", self, field("alg", "ES256"), ceremony.ErrMalformed, "alg"},
-		{"by another key than the certificate's", packed, softkey.Lies{AttestedBy: newP256(t)}, ceremony.ErrAttestation, "signature"},
+		{"by another key than the certificate's", packed, softkey.Lies{AttestedBy: newP256(t)}, ceremony.ErrAttestation, "packed: ceremony: attestation does not hold: signature"},
 		{"over something else", packed, softkey.Lies{Attested: truncated}, ceremony.ErrAttestation, "signature"},
 		{"with SHA-1", packed, field("alg", softkey.RS1), ceremony.ErrAttestation, "SHA-1"},
 		{"by an unknown algorithm", packed, field("alg", -1000), ceremony.ErrAttestation, "signature"},
@@ -69,9 +94,10 @@ func TestPackedStatementsHold(t *testing.T) {
 		{"no certificates in the list", packed, field("x5c", []any{}), ceremony.ErrAttestation, "0 certificates"},
 		{"no list", packed, field("x5c", []byte{1}), ceremony.ErrMalformed, "x5c"},
 		{"certificates that are none", packed, field("x5c", []any{[]byte{1}}), ceremony.ErrAttestation, "x5c[0]"},
-		{"certificates that are texts", packed, field("x5c", []any{"a"}), ceremony.ErrAttestation, "x5c[0]"},
+		{"certificates that are texts", packed, field("x5c", []any{"a"}), ceremony.ErrAttestation, "x5c[0]: want"},
 		{"seven certificates", packed, field("x5c", slices.Repeat([]any{[]byte{1}}, 7)), ceremony.ErrAttestation, "7 certificates"},
-		{"a long certificate", packed, field("x5c", []any{make([]byte, 9000)}), ceremony.ErrAttestation, "x5c[0]"},
+		{"a long certificate", packed, field("x5c", []any{make([]byte, 9000)}), ceremony.ErrAttestation, "x5c[0]: want"},
+		{"a certificate of a short key", packed, softkey.Lies{CertifiedKey: short.Public()}, ceremony.ErrAttestation, "1024 bits"},
 		{"for another model", packed, softkey.Lies{AuthData: func(b []byte) []byte { b[40] ^= 1; return b }}, ceremony.ErrAttestation, "model"},
 		{"the model is critical", packed, model(true, right), ceremony.ErrAttestation, "model"},
 		{"the model without its wrapping", packed, model(false, hello[:]), ceremony.ErrAttestation, "model"},
@@ -152,6 +178,11 @@ func TestAndroidStatementsHold(t *testing.T) {
 		{"a key that only verifies", android, hard(softkey.Field(1, 0x31, 3, 2, 1, 3), origin), ceremony.ErrAttestation, "for signatures"},
 		{"a key of no purpose", android, hard(origin), ceremony.ErrAttestation, "for signatures"},
 		{"a purpose that is a number", android, hard(softkey.Field(1, 2, 1, 2), origin), ceremony.ErrAttestation, "field 1"},
+		{"a purpose and a byte", android, hard(softkey.Field(1, 0x31, 3, 2, 1, 2, 0), origin), ceremony.ErrAttestation, "purpose"},
+		{"a purpose that is a number, by the software", android, says(func(k *softkey.AndroidKey) { k.Software = []asn1.RawValue{softkey.Field(1, 2, 1, 2)} }), ceremony.ErrAttestation, "field 1"},
+		{"without a signature", android, field("sig", nil), ceremony.ErrMalformed, "sig"},
+		{"without certificates", android, field("x5c", nil), ceremony.ErrMalformed, "x5c"},
+		{"with a field of others", android, field("ver", "2.0"), ceremony.ErrAttestation, "ver"},
 		{"an origin that is a NULL", android, hard(purpose, softkey.Field(702, 5, 0)), ceremony.ErrAttestation, "field 702"},
 	})
 }
