@@ -57,8 +57,11 @@ func FuzzRegistration(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, format := range []string{softkey.None, softkey.PackedSelf, softkey.Packed, softkey.TPM, softkey.Apple, softkey.Android} {
+	for _, format := range []string{softkey.None, softkey.PackedSelf, softkey.Packed, softkey.TPM, softkey.Apple, softkey.Android, softkey.U2F} {
 		for _, algorithm := range []int{softkey.ES256, softkey.RS256} {
+			if format == softkey.U2F && algorithm == softkey.RS256 {
+				continue // there are none
+			}
 			key := softkey.New(softkey.Options{Format: format, Algorithm: algorithm, AAGUID: hello, Extensions: true, Authority: vouching})
 			_, answer := create(f, p, key, ceremony.Any, ceremony.VerificationPreferred)
 			var parts posted
