@@ -92,7 +92,7 @@ func (s *Server) begin(v visit) (c rite, ok bool) {
 		return c, false
 	}
 	c.self, c.asker = v.asked().String(), v.asker(session)
-	c.want = device.Demand{Type: c.Type}
+	c.want = device.Demand{Type: c.Type, UserVerified: c.UserVerification}
 	if c.Enrollment != "" {
 		id, err := s.o.Handoff.ParseEnrollment(c.Enrollment)
 		if err == nil {

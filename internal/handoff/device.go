@@ -27,6 +27,9 @@ const ceremonyLifetime = 20 * time.Minute
 type Prompt struct {
 	Type        string // of the device that is asked for, as policies name it
 	RedirectURI string // the URL first asked for
+	// UserVerification says that the person has to prove to be there by PIN or
+	// biometry.
+	UserVerification bool
 }
 
 // PromptURL returns the signed address on the route host, which is given with
@@ -35,6 +38,7 @@ func (s *Signer) PromptURL(host string, p Prompt) string {
 	q := url.Values{}
 	q.Set(paramDevice, p.Type)
 	q.Set(paramRedirect, p.RedirectURI)
+	setVerification(q, p.UserVerification)
 	return s.sign(&url.URL{Scheme: "https", Host: host, Path: WebAuthnPath}, q)
 }
 
@@ -47,11 +51,56 @@ func (s *Signer) ParsePrompt(u *url.URL) (Prompt, error) {
 	if err != nil {
 		return Prompt{}, err
 	}
-	p := Prompt{Type: q.Get(paramDevice), RedirectURI: q.Get(paramRedirect)}
-	if p.Type == "" || p.RedirectURI == "" || q.Has(paramSession) {
+	p, err := promptOf(q)
+	if err != nil || p.Type == "" || p.RedirectURI == "" || q.Has(paramSession) {
 		return Prompt{}, ErrShape
 	}
 	return p, nil
+}
+
+// ReadPrompt returns what u says without a look at its signature, of which
+// there may be none: what anybody may have written. What it leaves out is "".
+func ReadPrompt(u *url.URL) (Prompt, error) {
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil || len(u.RawQuery) > maxLength {
+		return Prompt{}, ErrShape
+	}
+	for _, name := range []string{paramDevice, paramRedirect, paramVerification} {
+		if len(q[name]) > 1 {
+			return Prompt{}, ErrShape
+		}
+	}
+	return promptOf(q)
+}
+
+func promptOf(q url.Values) (p Prompt, err error) {
+	p = Prompt{Type: q.Get(paramDevice), RedirectURI: q.Get(paramRedirect)}
+	p.UserVerification, err = verification(q)
+	return p, err
+}
+
+// verificationRequired is the one value of paramVerification, as WebAuthn calls
+// it.
+const verificationRequired = "required"
+
+// setVerification sets the parameter only where it asks for something.
+func setVerification(q url.Values, wanted bool) {
+	if wanted {
+		q.Set(paramVerification, verificationRequired)
+	}
+}
+
+// verification reads what setVerification has set.
+func verification(q url.Values) (bool, error) {
+	switch q.Get(paramVerification) {
+	case verificationRequired:
+		return true, nil
+	case "":
+		if !q.Has(paramVerification) {
+			return false, nil
+		}
+	}
+	return false, ErrShape
 }
 
 // A Ceremony sends a person to the sign-in host to show a device, or to register
@@ -59,6 +108,9 @@ func (s *Signer) ParsePrompt(u *url.URL) (Prompt, error) {
 type Ceremony struct {
 	// Type is that of the device, as policies name it.
 	Type string
+	// UserVerification says that the person has to prove to be there by PIN or
+	// biometry.
+	UserVerification bool
 	// SessionID names the session that the browser has on the route host, and so
 	// the person: whoever else is signed in at the sign-in host is refused.
 	SessionID string
@@ -85,6 +137,7 @@ func (s *Signer) CeremonyURL(base *url.URL, c Ceremony) string {
 	q.Set(paramDevice, c.Type)
 	q.Set(paramRedirect, c.Back.RedirectURI)
 	q.Set(paramProvider, c.Back.ProviderID)
+	setVerification(q, c.UserVerification)
 	if c.Back.CallbackURI != "" {
 		q.Set(paramCallback, c.Back.CallbackURI)
 	}
@@ -127,6 +180,9 @@ func (s *Signer) ParseCeremony(u *url.URL) (Ceremony, error) {
 	c := Ceremony{Type: q.Get(paramDevice), SessionID: in.SessionID, Back: SignIn{
 		RedirectURI: q.Get(paramRedirect), CallbackURI: q.Get(paramCallback), ProviderID: q.Get(paramProvider), Binder: in.Binder,
 	}, Enrollment: q.Get(ParamEnrollment)}
+	if c.UserVerification, err = verification(q); err != nil {
+		return Ceremony{}, err
+	}
 	if c.Type == "" || c.Back.RedirectURI == "" || (c.Back.CallbackURI == "") != (c.Back.Binder == "") {
 		return Ceremony{}, ErrShape
 	}

@@ -17,10 +17,19 @@ var ceremony = Ceremony{Type: "any", SessionID: "the-session", Back: SignIn{
 func TestPromptAndCeremonyRoundTrip(t *testing.T) {
 	t.Parallel()
 	s := signer(1, start)
-	prompt := Prompt{Type: "enclave_only", RedirectURI: "https://app.example.com/a?b=c"}
-	got, err := s.ParsePrompt(parse(t, s.PromptURL("app.example.com", prompt)))
-	if err != nil || got != prompt {
-		t.Errorf("ParsePrompt = %+v, %v", got, err)
+	for _, verified := range []bool{false, true} {
+		prompt := Prompt{Type: "enclave_only", RedirectURI: "https://app.example.com/a?b=c", UserVerification: verified}
+		link := parse(t, s.PromptURL("app.example.com", prompt))
+		got, err := s.ParsePrompt(link)
+		if err != nil || got != prompt || link.Query().Has(paramVerification) != verified {
+			t.Errorf("ParsePrompt(%s) = %+v, %v", link, got, err)
+		}
+		with := ceremony
+		with.UserVerification = verified
+		link = parse(t, s.CeremonyURL(base, with))
+		if back, err := s.ParseCeremony(link); err != nil || cmp.Diff(with, back) != "" || link.Query().Has(paramVerification) != verified {
+			t.Errorf("ParseCeremony(%s) = %+v, %v", link, back, err)
+		}
 	}
 	raw := s.CeremonyURL(base, ceremony)
 	back, err := s.ParseCeremony(parse(t, raw))
@@ -57,7 +66,7 @@ func TestEveryChangeToACeremonyIsRefused(t *testing.T) {
 	}
 	// One kind of signed link never serves as another.
 	for name, raw := range map[string]string{
-		"a prompt":  s.PromptURL(base.Host, Prompt{"any", "https://app.example.com/"}),
+		"a prompt":  s.PromptURL(base.Host, Prompt{Type: "any", RedirectURI: "https://app.example.com/"}),
 		"a sign-in": s.SignInURL(base, signIn),
 	} {
 		if _, err := s.ParseCeremony(parse(t, raw)); err == nil {
@@ -72,6 +81,42 @@ func TestEveryChangeToACeremonyIsRefused(t *testing.T) {
 	}
 	if _, err := signer(1, start.Add(22*time.Minute)).ParseCeremony(parse(t, good)); !errors.Is(err, ErrExpired) {
 		t.Errorf("after twenty-two minutes: %v", err)
+	}
+}
+
+// What is signed and says nothing that we would say is refused too.
+func TestAVerificationOfAnotherValueIsRefused(t *testing.T) {
+	t.Parallel()
+	s := signer(1, start)
+	for _, value := range []string{"", "1", "true", "Required", "preferred"} {
+		q := url.Values{paramDevice: {"any"}, paramRedirect: {"https://app.example.com/"}, paramVerification: {value}}
+		link := s.sign(&url.URL{Scheme: "https", Host: "app.example.com", Path: WebAuthnPath}, q)
+		if p, err := s.ParsePrompt(parse(t, link)); !errors.Is(err, ErrShape) {
+			t.Errorf("%q: %+v, %v", value, p, err)
+		}
+	}
+}
+
+func TestAPromptIsReadWithoutItsSignature(t *testing.T) {
+	t.Parallel()
+	const at = "https://app.example.com" + WebAuthnPath
+	for _, tc := range []struct {
+		link string
+		want Prompt
+		err  error
+	}{
+		{at, Prompt{}, nil},
+		{at + "?pomerium_device_type=any&pomerium_redirect_uri=https%3A%2F%2Fx.example%2F", Prompt{Type: "any", RedirectURI: "https://x.example/"}, nil},
+		{signer(1, start).PromptURL("app.example.com", Prompt{"any", "https://x.example/", true}), Prompt{"any", "https://x.example/", true}, nil},
+		{at + "?pomerium_device_type=any&pomerium_device_type=enclave_only", Prompt{}, ErrShape},
+		{at + "?pomerium_redirect_uri=a&pomerium_redirect_uri=b", Prompt{}, ErrShape},
+		{at + "?pomerium_user_verification=no", Prompt{}, ErrShape},
+		{at + "?a=%zz", Prompt{}, ErrShape},
+		{at + "?a=" + strings.Repeat("b", maxLength), Prompt{}, ErrShape},
+	} {
+		if got, err := ReadPrompt(parse(t, tc.link)); !errors.Is(err, tc.err) || err == nil && got != tc.want {
+			t.Errorf("ReadPrompt(%.80s) = %+v, %v", tc.link, got, err)
+		}
 	}
 }
 

@@ -41,6 +41,8 @@ const (
 	paramProgram   = "pomerium_programmatic"
 	paramBinder    = "pomerium_binder"
 	paramDevice    = "pomerium_device_type"
+
+	paramVerification = "pomerium_user_verification" // ours
 )
 
 // sign adds time and signature to u's query, which must hold none of the three
