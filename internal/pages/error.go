@@ -36,6 +36,9 @@ func (p *Pages) Error(r Request, e Problem) Answer {
 		// Owed by RFC 9110, section 11.6.1. The scheme is the one our handles are
 		// sent under; browsers know nothing of it and so open no dialog.
 		a.Header.Set("WWW-Authenticate", `Pomerium realm="cardea"`)
+		if e.Kind == DeviceNeeded {
+			a.Header.Set("WWW-Authenticate", e.Device.challenge())
+		}
 	case http.StatusMethodNotAllowed:
 		a.Header.Set("Allow", e.Allow)
 	}
@@ -64,6 +67,7 @@ type errorView struct {
 	Other        Action
 	Host, Number string
 	Now          time.Time
+	Devices      []DeviceRow     // that have shown themselves
 	Explain      []template.HTML // what an administrator wrote
 	Remedy       []template.HTML
 	Policies     []string // for specialists
@@ -96,7 +100,11 @@ func (p *Pages) errorPage(e Problem) Answer {
 	v.Next = w.advice()
 	v.Explain, v.Remedy = e.notesHTML(len(p.brand.Logo))
 	v.Policies, v.Reasons = e.facts()
-	return p.render(page{name: "error", status: v.Status, title: w.title, view: v, script: true})
+	g := page{name: "error", status: v.Status, title: w.title, view: &v, script: true}
+	if e.Kind == DeviceNotAllowed && len(e.Device.Shown) > 0 {
+		v.Devices, g.sheet = e.Device.shown(), &p.device
+	}
+	return p.render(g)
 }
 
 // A problemObject is RFC 9457's, with the two members that clients of the
@@ -115,18 +123,25 @@ type problemObject struct {
 	RequestID   string   `json:"request_id,omitempty"`
 	Policies    []string `json:"policies,omitempty"` // with Details only
 	Reasons     []string `json:"reasons,omitempty"`  // with Details only
+	// Of devices: the type and the way of showing that are asked for, where to do
+	// it, and what has been shown.
+	DeviceType       string         `json:"device_type,omitempty"`
+	DeviceURL        string         `json:"device_url,omitempty"`
+	UserVerification string         `json:"user_verification,omitempty"`
+	Devices          []deviceObject `json:"devices,omitempty"`
 }
 
 func problemJSON(e Problem) Answer {
 	w := e.words()
 	policies, reasons := e.facts()
 	explanation, remediation := e.notesText()
-	body := marshal(problemObject{
+	o := problemObject{
 		Type: "about:blank", Title: w.title, Status: e.status(), Detail: detail(e), Next: w.advice(),
 		Explanation: explanation, Remediation: remediation,
 		Kind: e.Kind, Error: w.name, RequestID: line(e.RequestID), Policies: policies, Reasons: reasons,
-	})
-	return newAnswer(e.status(), typeProblem, bareCSP, body)
+	}
+	o.fill(e)
+	return newAnswer(e.status(), typeProblem, bareCSP, marshal(o))
 }
 
 // A statusObject is the Status of the Kubernetes API, which kubectl prints.
@@ -145,6 +160,9 @@ func kubernetesStatus(e Problem) Answer {
 	message := w.title + ": " + join(w.first, w.advice())
 	if e.RequestID != "" {
 		message += " (request " + line(e.RequestID) + ")"
+	}
+	for _, s := range e.deviceLines() {
+		message += "\n" + s
 	}
 	body := marshal(statusObject{
 		Kind: "Status", APIVersion: "v1", Status: "Failure", Message: message,
@@ -192,6 +210,7 @@ func plainText(e Problem) []byte {
 			lines = append(lines, s)
 		}
 	}
+	lines = append(lines, e.deviceLines()...)
 	for _, fact := range []struct{ name, value string }{
 		{say("request_id"), line(e.RequestID)},
 		{say("error.policies"), strings.Join(policies, ", ")}, {say("error.reasons"), strings.Join(reasons, ", ")},
@@ -229,6 +248,9 @@ func grpcAnswer(r Request, e Problem) Answer {
 	}
 	a := newAnswer(http.StatusOK, contentType, bareCSP, nil)
 	message := e.words().title
+	if a := e.deviceAction(); a.URL != "" {
+		message += ": " + a.URL
+	}
 	if e.RequestID != "" {
 		message += " (request " + line(e.RequestID) + ")"
 	}

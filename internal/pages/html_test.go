@@ -295,10 +295,14 @@ func hostilePages(p *Pages, s string) map[string]Answer {
 	routes := slices.Repeat([]Route{
 		{Name: s, Description: s, URL: s, LogoURL: s}, {Name: s, URL: "https://a.example", ConnectCommand: s},
 	}, 2)
+	var devices []DeviceRow
+	for i := range 50 {
+		devices = append(devices, DeviceRow{ID: fmt.Sprint("id", i), Name: s, Model: s, EnrolledAt: sampleNow, LastUsedAt: sampleNow})
+	}
 	headers := slices.Repeat([]Header{{s, s}}, 300)
 	hidden := []Field{{"name", "opaque"}} // ours, byte for byte
 	all := map[string]Answer{
-		"whoami":   p.WhoAmI(WhoAmI{Frame: frame, SignInURL: s, SessionID: s, Provider: s, Groups: many(500), Claims: claims, Devices: []Device{{Name: s}}}),
+		"whoami":   p.WhoAmI(WhoAmI{Frame: frame, SignInURL: s, SessionID: s, Provider: s, Groups: many(500), Claims: claims, Devices: devices, WebAuthnURL: s, DevicesURL: s}),
 		"nobody":   p.WhoAmI(WhoAmI{SignInURL: s}),
 		"routes":   p.Routes(Routes{Frame: frame, Routes: routes}),
 		"search":   p.Routes(Routes{Frame: frame, Query: s, Routes: routes}),
@@ -308,6 +312,7 @@ func hostilePages(p *Pages, s string) map[string]Answer {
 		"cookies":  p.CookiesOff(CookiesOff{Host: s, RetryURL: s, RequestID: s}),
 		"received": p.Received(Received{Person: person, Checks: []Check{{s, Failed, s}}, Claims: claims, Method: s, Path: s, Host: s, Protocol: s, Peer: s, Identity: headers, Standard: headers, Other: headers, JSONURL: s, RequestID: s}),
 		"error":    p.Error(Request{}, Problem{Kind: Denied, RequestID: s, Host: s, Person: s, Detail: s, Title: s, Next: s, Action: Action{s, s}, Other: Action{s, s}}),
+		"device":   p.Error(Request{}, Problem{Kind: DeviceNotAllowed, Person: s, RequestID: s, Host: s, Reasons: many(9), Notes: []Note{{s, s, s}}, Details: true, Device: DeviceProblem{Type: s, URL: s, Shown: devices}}),
 		"notes":    p.Error(Request{}, Problem{Kind: Denied, Person: s, Reasons: many(9), Notes: []Note{{s, s, s}}, Details: true}),
 	}
 	if a := p.Redirect(s); a.Status == http.StatusOK {

@@ -33,7 +33,7 @@ func (n Note) Check() error {
 // forReader returns e as its reader may see it: a stranger learns of no rule.
 func (e Problem) forReader() Problem {
 	if e.Person == "" {
-		e.Reasons, e.Notes, e.Details = nil, nil, false
+		e.Reasons, e.Notes, e.Details, e.Device = nil, nil, false, DeviceProblem{}
 	}
 	return e
 }

@@ -38,7 +38,8 @@ const (
 	Misdirected       Kind = "misdirected"        // host and connection do not belong together
 	TooManyRequests   Kind = "too_many_requests"  //
 	HeadersTooLarge   Kind = "headers_too_large"  //
-	DeviceNotAllowed  Kind = "device_not_allowed" //
+	DeviceNeeded      Kind = "device_needed"      // a device has to show itself, for those who cannot be redirected
+	DeviceNotAllowed  Kind = "device_not_allowed" // those that have shown themselves will not do
 	CertificateNeeded Kind = "certificate_needed" // absent or not valid
 	NotSupported      Kind = "not_supported"      //
 	BadGateway        Kind = "bad_gateway"        // the application's answer is broken
@@ -121,6 +122,9 @@ type Problem struct {
 	// Details adds, for specialists, the names of the policies and Reasons as they
 	// are.
 	Details bool
+	// Device is what DeviceNeeded and DeviceNotAllowed tell of devices. It is for a
+	// person who is signed in, too.
+	Device DeviceProblem
 	// Retry says when it makes sense to try again; it becomes Retry-After. 0 says
 	// nothing.
 	Retry time.Duration
@@ -163,7 +167,12 @@ func (e Problem) words() told {
 	if e.Title != "" {
 		w.title, w.why = clean(e.Title, maxValue), ""
 	}
-	w.tell(e.Reasons)
+	if e.Kind != DeviceNeeded { // the kind says it better: it is no refusal
+		w.tell(e.Reasons)
+	}
+	if s := e.Device.advice(); s != "" && e.Kind == DeviceNotAllowed {
+		w.next = s
+	}
 	if e.Next != "" {
 		w.steps, w.next = "", clean(e.Next, maxValue)
 	}
@@ -174,6 +183,9 @@ func (e Problem) words() told {
 func (e Problem) action() Action {
 	if u := href(e.Action.URL); u != "" {
 		return Action{Label: line(e.Action.Label), URL: u}
+	}
+	if a := e.deviceAction(); a.URL != "" {
+		return a
 	}
 	return e.words().action
 }

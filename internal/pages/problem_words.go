@@ -68,6 +68,9 @@ var problems = map[Kind]problemWords{
 		"The token that came with the request is unknown, has ended, or was made for another address.",
 		"Sign in again to get a new one.", session},
 
+	DeviceNeeded: {401, "Device needed", "Show a device to continue",
+		"You are known to us, but this opens only with a device that is registered to you and has shown itself a short while ago.",
+		"Open this address in a browser, touch your device or register one, then try again.", session},
 	Denied: {403, "Access denied", "You do not have access here",
 		"The rules of this application do not let you in.",
 		"If you should have access, ask the people who look after this application, and give them the request ID below.", session},

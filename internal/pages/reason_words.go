@@ -22,8 +22,7 @@ var reasonKinds = []reasonKind{
 		"The certificate that your browser offered is not one that may open this.", stepCertificate, true},
 
 	{[]string{"device-unauthorized", "device-unauthenticated"},
-		"The device you are on is not one that may open this.",
-		"If you have a device that is enrolled, use that one.", true},
+		"The device you are on is not one that may open this.", "", true},
 
 	{[]string{"grant-unauthorized"},
 		"You have no current permission for this; ask for one.", "", true},

@@ -33,10 +33,8 @@ func sampleWhoAmI() WhoAmI {
 			"at_hash": "MTIzNDU2Nzg5MGFiY2RlZg", "address": map[string]any{"country": "GB", "locality": "London"},
 			"access_token": "a token that must not be seen",
 		},
-		Devices: []Device{
-			{Name: "Ada's ThinkPad", RegisteredAt: sampleNow.Add(-40 * 24 * time.Hour), Approved: true},
-			{Name: "YubiKey 5C", RegisteredAt: sampleNow.Add(-20 * time.Minute)},
-		},
+		Devices:     sampleDevices(),
+		WebAuthnURL: "https://grafana.analytical.example/.pomerium/webauthn", DevicesURL: "https://login.analytical.example/.pomerium/devices",
 	}
 }
 
@@ -110,6 +108,17 @@ func samples(p *Pages) map[string]Answer {
 		all["error-denied-"+name] = p.Error(nav, e)
 	}
 	maps.Copy(all, deviceSamples(p))
+	for name, d := range deviceProblems() {
+		d.Type, d.URL = "any", "https://payroll.analytical.example/.pomerium/webauthn?pomerium_signature=opaque"
+		kind := DeviceNotAllowed
+		if name == "needed" {
+			kind = DeviceNeeded
+		}
+		all["error-device-"+name] = p.Error(nav, Problem{
+			Kind: kind, RequestID: sampleID, Host: "payroll.analytical.example", Person: ada.Email, Device: d,
+			Reasons: []string{"device-unauthorized"}, Other: Action{"See your session", "/.pomerium/"},
+		})
+	}
 	for kind := range problems {
 		name := "error-" + string(kind)
 		if kind == Internal {
@@ -131,6 +140,17 @@ func deniedSamples() map[string]Problem {
 		"note":    {Reasons: []string{"groups-unauthorized", "source-ip-unauthorized"}, Notes: []Note{sampleNote}, Action: away, Other: other},
 		"short":   {Reasons: []string{"grant-unauthorized"}, Notes: []Note{{"on-call", "This opens for those who are **on call**.", ""}}, Action: other},
 		"details": {Reasons: []string{"groups-unauthorized", "date-unauthorized", "email-ok"}, Notes: []Note{sampleNote, {"office-hours", "", "Come back in the morning."}}, Details: true, Action: away, Other: other},
+	}
+}
+
+// deviceProblems are what can be wrong with a device.
+func deviceProblems() map[string]DeviceProblem {
+	all := sampleDevices()
+	return map[string]DeviceProblem{
+		"needed":   {Verification: true},
+		"waiting":  {Shown: all[1:2], Approval: true},
+		"not-this": {Shown: all[:2], Approval: true},
+		"any":      {Shown: all},
 	}
 }
 

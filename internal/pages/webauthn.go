@@ -78,7 +78,7 @@ type webAuthnView struct {
 	Error       string
 	Data        ceremonyData
 	Action      string // SelfURL as the path that it is here
-	Show        bool // a device can be shown
+	Show        bool   // a device can be shown
 }
 
 // WebAuthn renders the page: 200, and 400 with a failure.

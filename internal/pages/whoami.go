@@ -19,14 +19,11 @@ type WhoAmI struct {
 	IdleUntil  time.Time // zero when there is no idle limit
 	Groups     []string
 	Claims     map[string]any
-	Devices    []Device
-}
-
-// A Device is a registered device credential.
-type Device struct {
-	Name         string
-	RegisteredAt time.Time
-	Approved     bool
+	Devices    []DeviceRow
+	// WebAuthnURL is where a device is shown or registered, and DevicesURL where
+	// they are renamed and deleted; "" leaves the link out.
+	WebAuthnURL string
+	DevicesURL  string
 }
 
 // Bounds of the groups that the page lists: how many, and their bytes of HTML.
@@ -35,13 +32,22 @@ const (
 	groupBudget = 6 << 10
 )
 
+// whoAmIData is what drivers of the page read.
+type whoAmIData struct {
+	DeviceCredentialIDs []string `json:"deviceCredentialIds"` // all of them
+	WebAuthnURL         string   `json:"webAuthnUrl"`
+}
+
 // whoAmIView is WhoAmI, bounded and in order.
 type whoAmIView struct {
 	WhoAmI
-	Groups     []string
-	MoreGroups int
-	Claims     []Claim
-	MoreClaims bool
+	Groups      []string
+	MoreGroups  int
+	Claims      []Claim
+	MoreClaims  bool
+	Devices     []DeviceRow
+	MoreDevices int
+	Data        whoAmIData
 }
 
 // WhoAmI renders v, also for somebody who is not signed in.
@@ -55,12 +61,19 @@ func (p *Pages) WhoAmI(v WhoAmI) Answer {
 		view.Groups = append(view.Groups, g)
 	}
 	view.MoreGroups = len(v.Groups) - len(view.Groups)
-	view.Claims, view.MoreClaims = claimRows(v.Claims, claimBudget)
+	var spent int
+	view.Devices, spent = affordableRows(v.Devices)
+	view.Claims, view.MoreClaims = claimRows(v.Claims, claimBudget-spent)
+	view.MoreDevices = len(v.Devices) - len(view.Devices)
+	view.Data = whoAmIData{DeviceCredentialIDs: make([]string, len(v.Devices)), WebAuthnURL: href(v.WebAuthnURL)}
+	for i, d := range v.Devices {
+		view.Data.DeviceCredentialIDs[i] = line(d.ID)
+	}
 	title := say("whoami.title")
 	if v.Person == (Person{}) {
 		title = say("whoami.nobody")
 	}
 	return p.render(page{
-		name: "whoami", status: http.StatusOK, title: title, view: view, frame: v.Frame, app: true, script: true,
+		name: "whoami", status: http.StatusOK, title: title, view: view, frame: v.Frame, sheet: &p.device, script: true,
 	})
 }
