@@ -22,17 +22,18 @@ type verdict struct {
 type outcome uint8
 
 const (
-	outcomeFault       outcome = iota // cannot be decided: 503
-	outcomeAllow                      //
-	outcomeDeny                       // the policy says no
-	outcomeSignIn                     // nobody is signed in, and it matters who is
-	outcomeSignInAgain                // somebody is, and too long ago
-	outcomeDisabled                   // the account is shut
-	outcomeSkewed                     // the session is from the future
-	outcomeDevice                     // a device would have to show itself
-	outcomeCertificate                // absent or not valid
-	outcomeNotFound                   // Envoy names a route that we do not know
-	outcomeMalformed                  // path or host can be read in two ways
+	outcomeFault        outcome = iota // cannot be decided: 503
+	outcomeAllow                       //
+	outcomeDeny                        // the policy says no
+	outcomeSignIn                      // nobody is signed in, and it matters who is
+	outcomeSignInAgain                 // somebody is, and too long ago
+	outcomeDisabled                    // the account is shut
+	outcomeSkewed                      // the session is from the future
+	outcomeDeviceNeeded                // a device has to show itself
+	outcomeDevice                      // those that have will not do
+	outcomeCertificate                 // absent or not valid
+	outcomeNotFound                    // Envoy names a route that we do not know
+	outcomeMalformed                   // path or host can be read in two ways
 )
 
 // Reasons of ours, beside those of the policy. The spelling is that of logs.
@@ -65,7 +66,7 @@ func (o outcome) String() string {
 		return "disabled"
 	case outcomeSkewed:
 		return "clock-skew"
-	case outcomeDevice:
+	case outcomeDevice, outcomeDeviceNeeded:
 		return "device"
 	case outcomeCertificate:
 		return "client-certificate"
@@ -177,7 +178,8 @@ func judge(d policy.Decision, id identity) verdict {
 	case policy.SignInAgain:
 		v.outcome = outcomeSignInAgain
 	case policy.DeviceNeeded:
-		v.outcome = outcomeDevice
+		v.outcome = outcomeDeviceNeeded
+		return unlessKnown(id, v) // hand-written Rego may ask nobody for a device
 	case policy.ClientCertificateRequired, policy.ClientCertificateInvalid:
 		v.outcome = outcomeCertificate
 	default:

@@ -24,6 +24,7 @@
 //	clean.go        our cookies out of what goes upstream
 //	headers.go      the assertion, claim headers, what of the client's may go up
 //	claims.go       claims as text; template.go: ${pomerium.*} in set headers
+//	device.go       the devices that a page tells of, and where to show one
 //	respond.go      refused: redirect or page; errors.go: the one table of them
 //	audit.go        one line for each decision; lines.go writes them
 //	shadow.go       what shadow policies would have decided: counts and lines

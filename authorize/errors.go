@@ -14,16 +14,17 @@ type refusal struct {
 
 // refusals are by outcome. What is not in the table is a fault.
 var refusals = map[outcome]refusal{
-	outcomeFault:       {pages.CannotDecide, codes.Unavailable},
-	outcomeDeny:        {pages.Denied, codes.PermissionDenied},
-	outcomeSignIn:      {pages.SignInNeeded, codes.Unauthenticated},
-	outcomeSignInAgain: {pages.SignInNeeded, codes.Unauthenticated},
-	outcomeDisabled:    {pages.AccountDisabled, codes.PermissionDenied},
-	outcomeSkewed:      {pages.ClockSkew, codes.PermissionDenied},
-	outcomeDevice:      {pages.DeviceNotAllowed, codes.PermissionDenied},
-	outcomeCertificate: {pages.CertificateNeeded, codes.PermissionDenied},
-	outcomeNotFound:    {pages.NotFound, codes.NotFound},
-	outcomeMalformed:   {pages.BadRequest, codes.InvalidArgument},
+	outcomeFault:        {pages.CannotDecide, codes.Unavailable},
+	outcomeDeny:         {pages.Denied, codes.PermissionDenied},
+	outcomeSignIn:       {pages.SignInNeeded, codes.Unauthenticated},
+	outcomeSignInAgain:  {pages.SignInNeeded, codes.Unauthenticated},
+	outcomeDisabled:     {pages.AccountDisabled, codes.PermissionDenied},
+	outcomeSkewed:       {pages.ClockSkew, codes.PermissionDenied},
+	outcomeDeviceNeeded: {pages.DeviceNeeded, codes.Unauthenticated},
+	outcomeDevice:       {pages.DeviceNotAllowed, codes.PermissionDenied},
+	outcomeCertificate:  {pages.CertificateNeeded, codes.PermissionDenied},
+	outcomeNotFound:     {pages.NotFound, codes.NotFound},
+	outcomeMalformed:    {pages.BadRequest, codes.InvalidArgument},
 }
 
 // refusalOf returns how v looks to the client that sent what id stands for.

@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -40,18 +41,26 @@ func (s *Server) refuse(ctx context.Context, g *generation, rt *route, e *auditE
 	if r.path == "/robots.txt" && (r.method == http.MethodGet || r.method == http.MethodHead) {
 		return denied(codes.PermissionDenied, s.pages.Robots())
 	}
-	if (v.outcome == outcomeSignIn || v.outcome == outcomeSignInAgain) && g != nil && g.signIn != nil && page.MaySignIn() {
-		return s.redirect(g, rt, r, v.outcome == outcomeSignInAgain)
+	if g != nil && g.signIn != nil && page.MaySignIn() {
+		switch v.outcome {
+		case outcomeSignIn, outcomeSignInAgain:
+			return s.redirect(g, rt, r, v.outcome == outcomeSignInAgain)
+		case outcomeDeviceNeeded:
+			return redirectTo(codes.Unauthenticated, s.prompt(g, r, rt, v, r.comeBack()), nil)
+		}
 	}
 	f := refusalOf(v, id)
 	problem := pages.Problem{Kind: f.kind, RequestID: r.id, Host: r.hostname}
 	if id.person != nil {
-		problem.Person = id.person.email
+		problem.Person = cmp.Or(id.person.email, id.person.name, id.person.session.UserID)
 		if f.kind == pages.Denied {
 			problem.Other = pages.SwitchAction("/.pomerium/sign_out")
 		}
 		if v.asked && rt != nil {
 			s.explainTo(ctx, &problem, rt, e)
+			if v.outcome == outcomeDevice || v.outcome == outcomeDeviceNeeded {
+				problem.Device = s.deviceProblem(g, rt, e, page)
+			}
 		}
 	}
 	return denied(f.code, s.pages.Error(page, problem))
@@ -132,12 +141,17 @@ func (s *Server) redirect(g *generation, rt *route, r *request, again bool) *aut
 	if again {
 		in.After = s.now()
 	}
+	return redirectTo(codes.Unauthenticated, s.handoff.SignInURL(g.signIn, in), headers)
+}
+
+// redirectTo answers 302 without a body. headers may be nil.
+func redirectTo(code codes.Code, to string, headers []*corev3.HeaderValueOption) *authv3.CheckResponse {
 	headers = append(headers,
-		overwrite("location", s.handoff.SignInURL(g.signIn, in)),
+		overwrite("location", to),
 		overwrite("cache-control", "no-store"),
 		overwrite("referrer-policy", "no-referrer"),
 		overwrite("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
-	return deniedWith(codes.Unauthenticated, http.StatusFound, headers, "")
+	return deniedWith(code, http.StatusFound, headers, "")
 }
 
 // comeBack returns the address to open once the person has signed in: the one

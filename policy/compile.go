@@ -31,11 +31,9 @@ type Program struct {
 	modules  []*Module   // hand-written
 	clocked  []criterion // those that read the time
 	shadows  []shadow
-	// deviceType and deviceVerify are what device to ask for; see Decision.
-	deviceType   string
-	deviceVerify bool
-	memory       *memory // nil where decisions cannot be remembered
-	limit        time.Duration
+	device   deviceAsked // see Decision
+	memory   *memory     // nil where decisions cannot be remembered
+	limit    time.Duration
 
 	compiler  *Compiler // which shares what explaining takes as well
 	explainer lazyExplainer
@@ -68,7 +66,7 @@ func (c *Compiler) Compile(ctx context.Context, s Source) (*Program, error) {
 	}
 	p := &Program{
 		source: s, rego: plan.rego(&literals{}), reads: plan.reads,
-		clocked: plan.clocked, deviceType: plan.deviceType, deviceVerify: plan.deviceVerify, limit: maxEvaluation, compiler: c,
+		clocked: plan.clocked, device: plan.device, limit: maxEvaluation, compiler: c,
 	}
 	meaning := sha256.New()
 	_, _ = io.WriteString(meaning, p.rego) // a hash takes everything

@@ -59,7 +59,7 @@ func TestTheModuleThatIsShownDecidesAlike(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v:\n%s", err, p.Rego())
 		}
-		q := &Program{shape: shown, reads: p.reads, clocked: p.clocked, deviceType: p.deviceType, deviceVerify: p.deviceVerify, limit: maxEvaluation}
+		q := &Program{shape: shown, reads: p.reads, clocked: p.clocked, device: p.device, limit: maxEvaluation}
 		for _, d := range modelPeople {
 			f := Facts{Request: requests[r.IntN(len(requests))], Now: time.Unix(1_780_000_000, 0)}
 			if d != nil {

@@ -189,6 +189,27 @@ func TestNoDeviceIsNoWayAroundARule(t *testing.T) {
 	}
 }
 
+func TestWhatElseIsAskedOfADevice(t *testing.T) {
+	t.Parallel()
+	for ppl, want := range map[string][2]bool{ // verification, approval
+		"allow: {or: [{device: true}]}":                                                            {false, false},
+		"allow: {or: [{device: {approved: false}}]}":                                               {false, false},
+		"allow: {or: [{device: {approved: true}}]}":                                                {false, true},
+		"allow: {and: [{device: {user_verified: true}}, {device: true}]}":                          {true, false},
+		"{allow: {and: [{device: true}]}, deny: {nor: [{device: {approved: true}}]}}":              {false, true},
+		"{allow: {or: [{domain: example.com}]}, deny: {or: [{reject: }, {device: {is: stolen}}]}}": {false, false},
+	} {
+		for _, devices := range [][]Device{nil, {{ID: "key", Type: DeviceAny, UserVerified: true}}} {
+			p := ada()
+			p.Devices = devices
+			d := program(t, ppl).Decide(t.Context(), signedIn(p))
+			if got := [2]bool{d.DeviceVerify, d.DeviceApproval}; d.Outcome != Allow && got != want {
+				t.Errorf("%s asks %v, want %v", ppl, got, want)
+			}
+		}
+	}
+}
+
 func TestTheTypeOfDeviceToAskFor(t *testing.T) {
 	t.Parallel()
 	for ppl, want := range map[string]string{

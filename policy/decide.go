@@ -130,7 +130,7 @@ func (p *Program) evaluate(ctx context.Context, f *Facts, records []*Record) Dec
 		d.Since, d.Until = f.Now, p.until(f)
 	}
 	if d.hasReason(reasonDeviceUnauthenticated) || d.hasReason(reasonDeviceUnauthorized) {
-		d.DeviceType, d.DeviceVerify = p.deviceType, p.deviceVerify
+		d.DeviceType, d.DeviceVerify, d.DeviceApproval = p.device.typ, p.device.verify, p.device.approval
 	}
 	d.Outcome = d.outcome()
 	return d

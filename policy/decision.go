@@ -60,8 +60,9 @@ type Decision struct {
 	// DeviceAny or DeviceEnclave, where device-unauthenticated or
 	// device-unauthorized is among the reasons; "" where neither is.
 	DeviceType string
-	// DeviceVerify says that it is to show itself with user verification.
-	DeviceVerify bool
+	// DeviceVerify says that it is to show itself with user verification, and
+	// DeviceApproval that it must have been approved.
+	DeviceVerify, DeviceApproval bool
 	// Extra is what hand-written Rego adds to its results; of a name that several
 	// add, what the last one says, and deny after allow. nil where there is none.
 	Extra map[string]any

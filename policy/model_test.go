@@ -178,7 +178,8 @@ func modelDecision(rules []modelRules, w modelWorld) Decision {
 	both := append(slices.Clone(out.AllowReasons), out.DenyReasons...)
 	if slices.Contains(both, reasonDeviceUnauthenticated) || slices.Contains(both, deviceNo) {
 		all := append(allow, deny...)
-		out.DeviceType, out.DeviceVerify = modelDeviceType(all), modelDeviceVerify(all)
+		out.DeviceType, out.DeviceVerify = modelDeviceType(all), modelAsks(all, "user_verified: true")
+		out.DeviceApproval = modelAsks(all, "device: {approved: true")
 	}
 	switch {
 	case slices.Contains(out.DenyReasons, "client-certificate-required"):

@@ -171,9 +171,9 @@ func (w modelWorld) recent(d Device, limit time.Duration) bool {
 	return !d.ShownAt.IsZero() && age >= -2*time.Minute && age < limit
 }
 
-func modelDeviceVerify(groups []modelGroup) bool {
+func modelAsks(groups []modelGroup, text string) bool {
 	return slices.ContainsFunc(groups, func(g modelGroup) bool {
-		return slices.ContainsFunc(g.criteria, func(c modelCriterion) bool { return strings.Contains(c.ppl, "user_verified") })
+		return slices.ContainsFunc(g.criteria, func(c modelCriterion) bool { return strings.Contains(c.ppl, text) })
 	})
 }
 

@@ -16,10 +16,23 @@ type plan struct {
 	reads Reads
 	// clocked are the criteria that read the time.
 	clocked []criterion
-	// deviceType is the strictest type of device that is asked for: one of it
-	// meets the others too. So it is with deviceVerify, user verification.
-	deviceType   string
-	deviceVerify bool
+	device  deviceAsked
+}
+
+// A deviceAsked is the device that a whole policy asks for: the strictest, since
+// it meets what is asked elsewhere too.
+type deviceAsked struct {
+	typ      string // DeviceAny or DeviceEnclave
+	verify   bool   // its user has to be verified
+	approval bool   // it must have been approved
+}
+
+func (d *deviceAsked) add(m deviceMatcher) {
+	if m.typ == DeviceEnclave {
+		d.typ = DeviceEnclave
+	}
+	d.verify = d.verify || m.verified
+	d.approval = d.approval || m.approved != nil && *m.approved
 }
 
 // A term is one criterion, or several under an operator other than or.
@@ -67,7 +80,7 @@ func newPlan(s Source) (*plan, error) {
 	if s.DenyInvalidClientCertificate {
 		deny.addAny(criterion{kind: criterionInvalidClientCertificate, operand: anything{}})
 	}
-	p.allow, p.deny, p.deviceType = allow.terms(), deny.terms(), DeviceAny
+	p.allow, p.deny, p.device.typ = allow.terms(), deny.terms(), DeviceAny
 	for _, t := range slices.Concat(p.allow, p.deny) {
 		for _, c := range t.criteria {
 			p.reads = p.reads.union(c.reads())
@@ -75,10 +88,7 @@ func newPlan(s Source) (*plan, error) {
 				p.clocked = append(p.clocked, c)
 			}
 			if m, ok := c.operand.(deviceMatcher); ok {
-				if m.typ == DeviceEnclave {
-					p.deviceType = DeviceEnclave
-				}
-				p.deviceVerify = p.deviceVerify || m.verified
+				p.device.add(m)
 			}
 		}
 	}
