@@ -6,6 +6,7 @@
 //	session.go    who is asking, by the ticket in the cookie
 //	callback.go   the end of a sign-in: the ticket of this host
 //	signin.go     programmatic login; the beginning of a sign-in for depends_on
+//	device.go     off to the sign-in host to show or register a device, and back
 //	signout.go    off to the sign-in host
 //	home.go       who am I; the claims an upstream would get
 //	portal.go     the routes a person may open, by their real policies

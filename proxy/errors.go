@@ -12,6 +12,8 @@ var (
 	errNotFound = errors.New("proxy: no such page")
 	errMethod   = errors.New("proxy: method not allowed")
 	errNobody   = errors.New("proxy: nobody is signed in")
+
+	errCrossSite = errors.New("proxy: another site asked for it behind the person's back")
 )
 
 // kindOf says what a stranger is told of err. What nobody named is our fault,
@@ -24,6 +26,8 @@ func kindOf(err error) pages.Kind {
 		return pages.MethodNotAllowed
 	case errors.Is(err, errNobody):
 		return pages.SignInNeeded
+	case errors.Is(err, errCrossSite):
+		return pages.CrossSite
 	case errors.Is(err, handoff.ErrRedirect):
 		return pages.RedirectRefused
 	case errors.Is(err, handoff.ErrClock):

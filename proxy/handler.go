@@ -33,6 +33,8 @@ func (s *Server) Handler() http.Handler {
 	on("GET /.pomerium/api/v1/login", s.login)
 	on("GET "+handoff.StartPath, s.start)
 	on("GET "+handoff.CallbackPath+"{$}", s.callback)
+	on("GET "+handoff.WebAuthnPath, s.webAuthn)
+	on("GET /.pomerium/device-enrolled", s.enrolled)
 	on("GET /.pomerium/sign_out", s.signOut)
 	on("POST /.pomerium/sign_out", s.signOut)
 	on("GET /.well-known/pomerium", s.wellKnown)

@@ -4,17 +4,25 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/internal/assertion"
+	"github.com/cardea-proxy/cardea/internal/handoff"
 	"github.com/cardea-proxy/cardea/internal/pages"
 	"github.com/cardea-proxy/cardea/internal/ticket"
+	"github.com/cardea-proxy/cardea/policy"
 )
 
 // home shows who is signed in here.
 func (s *Server) home(v visit) {
 	p, err := s.who(v)
+	if err != nil {
+		s.fail(v, err)
+		return
+	}
+	own, err := s.devicesOf(v, p)
 	if err != nil {
 		s.fail(v, err)
 		return
@@ -25,6 +33,14 @@ func (s *Server) home(v visit) {
 		page.SessionID, page.Provider = p.session.ID, v.Config.IDPProvider
 		page.SignedInAt, page.ExpiresAt, page.Claims = p.session.IssuedAt, p.session.ExpiresAt, p.session.Claims
 		page.Groups = p.user.Groups
+		here := "https://" + v.r.Host
+		page.WebAuthnURL = here + handoff.WebAuthnPath + "?" + url.Values{
+			"pomerium_device_type": {policy.DeviceAny}, "pomerium_redirect_uri": {here + homePath},
+		}.Encode()
+		page.DevicesURL = v.base().String() + devicesPath
+		for _, d := range own {
+			page.Devices = append(page.Devices, deviceRow(d))
+		}
 		if limit := v.Config.SessionIdleTimeout; limit > 0 {
 			page.IdleUntil = s.o.Now().Add(limit)
 		}

@@ -91,7 +91,8 @@ func (s *Server) openRoutes(v visit) (person, []*config.Route, error) {
 }
 
 // asker is the person as the policies that enforce read them: what the
-// provider said last about the user outranks what the session holds.
+// provider said last about the user outranks what the session holds. A device
+// of theirs counts as shown just now, as it is theirs to show.
 func (s *Server) asker(v visit, p person) (*policy.Person, error) {
 	data := policy.PersonData{
 		SessionID: p.session.ID, UserID: p.session.UserID, Email: p.user.Email, Name: p.user.Name, Groups: p.user.Groups,
@@ -100,6 +101,17 @@ func (s *Server) asker(v visit, p person) (*policy.Person, error) {
 	}
 	maps.Copy(data.Claims, p.session.Claims)
 	maps.Copy(data.Claims, p.user.Claims)
+	var err error
+	if data.Grants, err = s.grantsOf(v, p); err != nil {
+		return nil, err
+	}
+	own, err := s.devicesOf(v, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range own {
+		data.Devices = append(data.Devices, policy.Device{ID: d.ID, Type: d.Type, Approved: d.Approved, ShownAt: s.o.Now(), UserVerified: true})
+	}
 	directory, err := s.o.Sessions.DirectoryUser(v.r.Context(), p.session.UserKey())
 	switch {
 	case isNotFound(err):

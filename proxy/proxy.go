@@ -24,6 +24,8 @@ type Sessions interface {
 	Session(ctx context.Context, id string, minVersion uint64) (*databroker.Session, error)
 	User(ctx context.Context, key string) (*databroker.User, error)
 	DirectoryUser(ctx context.Context, key string) (*databroker.DirectoryUser, error)
+	Device(ctx context.Context, id string) (*databroker.Device, error)
+	Grant(ctx context.Context, id string) (*databroker.Grant, error)
 	LastAccess(ctx context.Context, sessionID string) (time.Time, error)
 }
 
