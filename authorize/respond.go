@@ -59,7 +59,7 @@ func (s *Server) refuse(ctx context.Context, g *generation, rt *route, e *auditE
 		if v.asked && rt != nil {
 			s.explainTo(ctx, &problem, rt, e)
 			if v.outcome == outcomeDevice || v.outcome == outcomeDeviceNeeded {
-				problem.Device = s.deviceProblem(g, rt, e, page)
+				problem.Device, problem.Other = s.deviceProblem(g, rt, e, page), pages.SessionAction()
 			}
 		}
 	}

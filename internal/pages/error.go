@@ -85,7 +85,7 @@ func (p *Pages) errorPage(e Problem) Answer {
 		Other: Action{Label: line(e.Other.Label), URL: href(e.Other.URL)},
 		Host:  line(e.Host), Number: line(e.RequestID), Now: p.now(),
 	}
-	if v.Status >= 500 || v.Status == http.StatusTooManyRequests {
+	if v.Status >= 500 || v.Status == http.StatusTooManyRequests || e.Kind == DeviceNeeded || e.Kind == DeviceNotAllowed && e.Device.waits() {
 		v.Tone = "wait"
 	}
 	if e.Retry > 0 {

@@ -200,5 +200,8 @@ func SignInAgainAction(url string) Action { return Action{Label: say("error.sign
 // SwitchAction leads to signing in as somebody else.
 func SwitchAction(url string) Action { return Action{Label: say("error.switch"), URL: url} }
 
+// SessionAction leads to the page of one's session, which lists one's devices.
+func SessionAction() Action { return session }
+
 // RoutesAction leads to the portal.
 func RoutesAction(url string) Action { return Action{Label: say("error.routes"), URL: url} }

@@ -45,13 +45,18 @@ func (d DeviceProblem) shown() []DeviceRow {
 	return rows
 }
 
+// waits reports whether approval is all that is known to be missing.
+func (d DeviceProblem) waits() bool {
+	return d.Approval && len(d.Shown) > 0 && !slices.ContainsFunc(d.Shown, func(r DeviceRow) bool { return r.Approved })
+}
+
 // advice is what to do about the devices that were shown and will not do, ""
 // where there is none.
 func (d DeviceProblem) advice() string {
 	switch {
 	case len(d.Shown) == 0:
 		return ""
-	case d.Approval && !slices.ContainsFunc(d.Shown, func(r DeviceRow) bool { return r.Approved }):
+	case d.waits():
 		return say("error.device.waits")
 	}
 	return say("error.device.hand")
