@@ -64,16 +64,17 @@ func (l *loading) place(i int) string {
 // checkDestination demands that a route leads somewhere.
 func (l *loading) checkDestination(r *Route, key string) {
 	given := 0
-	for _, k := range []string{"redirect", "response", "to", "verify"} {
-		if l.has(key+"."+k) && (k != "verify" || r.Verify || l.bad[key+".verify"]) {
+	for _, k := range []string{"redirect", "response", "to", "verify", "console"} {
+		off := k == "verify" && !r.Verify || k == "console" && !r.Console
+		if l.has(key+"."+k) && (!off || l.bad[key+"."+k]) {
 			given++
 		}
 	}
 	l.checkRedirect(r, key)
 	switch {
 	case given == 0:
-		l.refuse(key, "leads nowhere", "to, redirect, response or verify")
-	case given > 1:
+		l.refuse(key, "leads nowhere", "to, redirect, response, verify or console")
+	case given > 1 && !r.Console:
 		l.warn(key, "of redirect, response, to and verify only the first given counts, in this order")
 	}
 }
@@ -126,7 +127,7 @@ func (l *loading) checkFrom(r *Route, key string) {
 	if len(r.To) == 0 && !l.bad[key+".to"] {
 		l.refuse(key, "a tcp+https route without a destination", "to")
 	}
-	for _, k := range []string{"prefix", "path", "regex", "redirect", "response", "verify"} {
+	for _, k := range []string{"prefix", "path", "regex", "redirect", "response", "verify", "console"} {
 		if l.has(key + "." + k) {
 			l.refuse(key+"."+k, "a tunnel has no paths and answers", "it gone from a tcp+https route")
 		}

@@ -25,6 +25,8 @@ type Config struct {
 	// Policies are those with a name, in the order of `policies` and then of the
 	// files in policy_dir. Routes share them.
 	Policies []*policy.Policy
+	// ConsoleRoles is console, ready to compile.
+	ConsoleRoles ConsoleRoles
 	// Certificates of the listeners, in the order of the keys. Empty when the
 	// configuration names none: then cmd supplies a local or a fallback one.
 	Certificates []*Certificate
@@ -55,12 +57,13 @@ type Certificate struct {
 }
 
 // UpstreamTimeout returns how long a request on r may take: the route's own
-// timeout, else 0 (no limit) for tunnels and websockets, else the default.
+// timeout, else 0 (no limit) for tunnels, websockets and the console, else the
+// default.
 func (c *Config) UpstreamTimeout(r *Route) time.Duration {
 	switch {
 	case r.Timeout != nil:
 		return *r.Timeout
-	case r.IsTCP() || r.Upgrades(c)["websocket"]:
+	case r.IsTCP() || r.Upgrades(c)["websocket"] || r.Console: // it streams what happens
 		return 0
 	}
 	return c.DefaultUpstreamTimeout

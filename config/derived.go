@@ -25,8 +25,12 @@ func (r *Route) Upgrades(c *Config) map[string]bool {
 	return up
 }
 
-// PassIdentity reports whether identity headers go upstream on r.
+// PassIdentity reports whether identity headers go upstream on r. The console
+// always gets them: it knows people by nothing else.
 func (c *Config) PassIdentity(r *Route) bool {
+	if r.Console {
+		return true
+	}
 	if r.PassIdentityHeaders != nil {
 		return *r.PassIdentityHeaders
 	}

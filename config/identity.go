@@ -34,6 +34,9 @@ func routeID(r *Route) string {
 		}
 		field(string(b))
 	}
+	if r.Console { // written only where it is so: other routes keep their ids
+		field("console")
+	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 

@@ -43,7 +43,7 @@ func load(ctx context.Context, o Options) (*Config, map[string]reading, error) {
 	l := newLoading(o)
 	for _, step := range []func(){
 		l.readDocument, l.readEnvironment, l.readPolicies, l.readRoutes,
-		l.applyDefaults, l.checkSettings, l.checkRoutes, l.checkPolicies,
+		l.applyDefaults, l.checkSettings, l.checkRoutes, l.checkPolicies, l.checkConsole,
 	} {
 		if err := ctx.Err(); err != nil {
 			return nil, l.files, fmt.Errorf("load configuration: %w", err)

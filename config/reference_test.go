@@ -72,6 +72,8 @@ func kindName(t reflect.Type) string {
 		return "URL or list"
 	case reflect.TypeFor[PPL]():
 		return "policy"
+	case reflect.TypeFor[Criteria]():
+		return "criteria"
 	case reflect.TypeFor[Rego]():
 		return "text or list"
 	case reflect.TypeFor[Size]():

@@ -33,7 +33,8 @@ type Route struct {
 	To                 []Upstream `yaml:"to"`
 	Redirect           *Redirect  `yaml:"redirect"`
 	Response           *Response  `yaml:"response"`
-	Verify             bool       `yaml:"verify"` // ours: the built-in upstream that shows what an upstream receives
+	Verify             bool       `yaml:"verify"`  // ours: the built-in upstream that shows what an upstream receives
+	Console            bool       `yaml:"console"` // ours: the built-in console for administrators
 	Prefix             string     `yaml:"prefix"`
 	Path               string     `yaml:"path"`
 	Regex              string     `yaml:"regex"`

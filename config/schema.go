@@ -143,6 +143,7 @@ func (w *schemaWriter) object(t reflect.Type, part, path string) schema {
 
 // objectWords describe the objects of which the reference has the keys alone.
 var objectWords = map[string]string{
+	"console":                               "Who may do what in the console for administrators.",
 	"downstream_mtls":                       "Which client certificates are accepted, and who refuses the others.",
 	"circuit_breaker_thresholds":            "How much may go to one upstream at a time.",
 	"redirect":                              "Answer with another address.",

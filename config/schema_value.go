@@ -35,6 +35,8 @@ func valueOf(t reflect.Type) schema {
 		return schema{"type": []any{"object", "array", "string", "null"}, "additionalProperties": refer("item"), "items": refer("item")}
 	case reflect.TypeFor[[]SANMatcher]():
 		return schema{"type": []any{"array", "null"}, "items": refer("san")}
+	case reflect.TypeFor[Criteria]():
+		return schema{"type": []any{"array", "null"}, "items": refer("ppl_criterion")}
 	case reflect.TypeFor[PPL]():
 		return orNull(schema{"anyOf": []any{refer("ppl"), schema{"type": "string"}}})
 	case reflect.TypeFor[Rego]():

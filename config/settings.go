@@ -118,6 +118,9 @@ type Settings struct {
 	NamedPolicies []NamedPolicy `yaml:"policies"`   // ours
 	PolicyDir     string        `yaml:"policy_dir"` // ours; a folder of files that are one policy each
 
+	// The console for administrators; the finished form is Config.ConsoleRoles.
+	Console Console `yaml:"console"` // ours
+
 	// Databroker storage.
 	DatabrokerStorageType                 string `yaml:"databroker_storage_type"`              // "file" (default) or "memory"
 	DatabrokerStorageConnectionString     Secret `yaml:"databroker_storage_connection_string"` // file://DIR; default under DataDir

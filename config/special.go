@@ -29,6 +29,8 @@ func (l *loading) special(n *yaml.Node, v reflect.Value, key string) bool {
 		l.upstreams(n, p, key)
 	case *SANMatcher:
 		l.sanMatcher(n, p, key)
+	case *Criteria:
+		l.criteria(n, p, key)
 	case *PPL:
 		p.node = n
 	case *Rego:

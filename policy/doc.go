@@ -10,6 +10,7 @@
 // In the order the data travels:
 //
 //	parse.go        YAML node -> Document, every error at once with its line
+//	criteria.go     the same for a list of criteria alone
 //	criterion.go    the table of criteria; criterion_<name>.go is one each
 //	matcher_*.go    the operands that several criteria share
 //	plan.go         Source -> the terms of allow and of deny

@@ -36,7 +36,7 @@ func (b *builder) clusters() map[string]proto.Message {
 	b.put(all, b.authorizeCluster())
 	b.put(all, b.httpCluster())
 	for _, r := range b.c.Routes {
-		if r.Redirect == nil && r.Response == nil && (len(r.To) > 0 || r.Verify) {
+		if r.Redirect == nil && r.Response == nil && (len(r.To) > 0 || r.Verify || r.Console) {
 			b.put(all, b.routeCluster(r))
 		}
 	}
@@ -59,12 +59,18 @@ func (b *builder) routeCluster(r *config.Route) *clusterv3.Cluster {
 			HealthyPanicThreshold: &typev3.Percent{Value: float64(*r.HealthyPanicThreshold)},
 		}
 	}
-	if r.Verify && len(r.To) == 0 {
+	switch {
+	case r.Console:
+		if b.Sockets.Console == "" {
+			b.fail("route %s: no socket for the console", r.From)
+		}
+		static(c, pipeEndpoint(b.Sockets.Console))
+	case r.Verify && len(r.To) == 0:
 		if b.Sockets.Verify == "" {
 			b.fail("route %s: no socket for the built-in upstream", r.From)
 		}
 		static(c, pipeEndpoint(b.Sockets.Verify))
-	} else {
+	default:
 		b.endpoints(r, c)
 	}
 	if protocol := b.protocol(r); protocol != tunnelled {
@@ -86,6 +92,9 @@ const (
 // protocol chooses the HTTP for a route's upstreams. Upgrades need HTTP/1.1:
 // few servers know them in HTTP/2.
 func (b *builder) protocol(r *config.Route) protocol {
+	if r.Console { // it has gRPC
+		return onlyHTTP2
+	}
 	encrypted := len(r.To) > 0
 	for _, to := range r.To {
 		switch to.URL.Scheme {

@@ -62,7 +62,7 @@ func inputOf(c *config.Config, certificates ...*config.Certificate) Input {
 		Config:        c,
 		Certificates:  certificates,
 		PolicyDigests: digests,
-		Sockets:       Sockets{Control: "/run/cardea/control.sock", HTTP: "/run/cardea/http.sock", Verify: "/run/cardea/verify.sock"},
+		Sockets:       Sockets{Control: "/run/cardea/control.sock", HTTP: "/run/cardea/http.sock", Verify: "/run/cardea/verify.sock", Console: "/run/cardea/console.sock"},
 		SystemCA:      "/etc/ssl/certs/ca-certificates.crt",
 		IPv4Only:      true,
 	}
@@ -123,6 +123,7 @@ func (h *house) complete(in Input) Input {
 		Control: filepath.Join(h.dir, "control.sock"),
 		HTTP:    filepath.Join(h.dir, "http.sock"),
 		Verify:  filepath.Join(h.dir, "verify.sock"),
+		Console: filepath.Join(h.dir, "console.sock"),
 	}
 	return in
 }

@@ -34,6 +34,7 @@ type Sockets struct {
 	Control string // gRPC: ext_authz
 	HTTP    string // HTTP/1.1: pages
 	Verify  string // HTTP/1.1: the built-in upstream
+	Console string // HTTP/2: the console
 }
 
 // An ErrorPage is what Envoy answers when it fails by itself. The texts may

@@ -63,11 +63,16 @@ func (b *builder) internalRoute(match *routev3.RouteMatch) *routev3.Route {
 			filterCleanUpstream: b.off(),
 			filterCleanResponse: b.off(),
 		},
-		RequestHeadersToAdd: []*corev3.HeaderValueOption{{
-			Header:       &corev3.HeaderValue{Key: headerClientAddress, Value: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
-			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-		}},
+		RequestHeadersToAdd:  []*corev3.HeaderValueOption{clientAddress()},
 		ResponseHeadersToAdd: b.responseHeaders(nil, corev3.HeaderValueOption_ADD_IF_ABSENT),
+	}
+}
+
+// clientAddress says where a request comes from.
+func clientAddress() *corev3.HeaderValueOption {
+	return &corev3.HeaderValueOption{
+		Header:       &corev3.HeaderValue{Key: headerClientAddress, Value: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
+		AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 	}
 }
 

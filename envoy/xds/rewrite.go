@@ -25,7 +25,7 @@ func (b *builder) rewriteHost(r *config.Route, action *routev3.RouteAction) {
 		action.HostRewriteSpecifier = &routev3.RouteAction_HostRewritePathRegex{HostRewritePathRegex: b.substitute(
 			r, "host_path_regex_rewrite_pattern", r.HostPathRegexRewritePattern, r.HostPathRegexRewriteSubstitution,
 		)}
-	case r.PreserveHostHeader || r.Verify:
+	case r.PreserveHostHeader || r.Verify || r.Console:
 		return
 	default:
 		action.HostRewriteSpecifier = &routev3.RouteAction_AutoHostRewrite{AutoHostRewrite: wrapperspb.Bool(true)}

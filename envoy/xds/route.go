@@ -26,6 +26,11 @@ func (b *builder) routes(c candidate) []*routev3.Route {
 		TypedPerFilterConfig: map[string]*anypb.Any{filterAuthorize: b.checkRoute(r)},
 		ResponseHeadersToAdd: b.responseHeaders(r, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD),
 	}
+	if r.Console {
+		// Its pages are ours, as those of internalRoute.
+		route.ResponseHeadersToAdd = b.responseHeaders(r, corev3.HeaderValueOption_ADD_IF_ABSENT)
+		route.RequestHeadersToAdd = append(route.RequestHeadersToAdd, clientAddress())
+	}
 	if len(r.RewriteResponseHeaders) > 0 {
 		route.TypedPerFilterConfig[filterRewriteHeaders] = b.rewrites(r.RewriteResponseHeaders)
 	}
