@@ -3,6 +3,7 @@
 //	cmd        DeriveKey, New   at every reload
 //	authorize  Sign             X-Pomerium-Jwt-Assertion
 //	proxy      JWKS             /.well-known/pomerium/jwks.json
+//	console    Verify           the same, received as an upstream
 //
 // What the claims are is authorize's to say; how long one may be reused too.
 package assertion
@@ -34,6 +35,7 @@ const Lifetime = 5 * time.Minute
 // should still take. It may be used concurrently.
 type Minter struct {
 	signer jose.Signer
+	set    jose.JSONWebKeySet // public halves
 	jwks   []byte
 	etag   string
 }
@@ -64,7 +66,7 @@ func New(keys []crypto.Signer) (*Minter, error) {
 		return nil, fmt.Errorf("key set: %w", err)
 	}
 	sum := sha256.Sum256(body)
-	return &Minter{signer: signer, jwks: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}, nil
+	return &Minter{signer: signer, set: set, jwks: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}, nil
 }
 
 // publish returns the public half of key as verifiers see it; the key id is the
