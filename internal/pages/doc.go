@@ -19,6 +19,7 @@
 //	markdown*.go  Markdown -> a few elements, or plain text
 //	error.go      Problem -> HTML, problem+json, text, gRPC, Kubernetes Status
 //	person.go ... the pages, one file each, each with its view
+//	console.go    the frame and the kinds of pages of the console
 //	text.go       hostile text made harmless
 //	answer.go     Answer and the headers that every answer bears
 //	local.go      templates for the local replies of Envoy

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-//go:embed templates/*.html assets/base.css assets/app.css assets/device.css assets/page.js assets/webauthn.js assets/mark.svg
+//go:embed templates/*.html assets/base.css assets/app.css assets/device.css assets/console.css assets/page.js assets/webauthn.js assets/mark.svg
 var files embed.FS
 
 // Options are the parts of Pages. The zero value is ready to use.
@@ -29,6 +29,8 @@ type Pages struct {
 	device    sheet // app, and what the pages of devices need
 	script    sheet
 	ceremony  sheet // script, and what runs a ceremony
+
+	consoleSheet sheet
 }
 
 // A sheet is an inline element and the source by which the policy allows it.
@@ -41,6 +43,7 @@ type sheet struct {
 var names = [...]string{
 	"error", "whoami", "routes", "signin", "signedout", "signout", "redirect", "cookies", "received",
 	"webauthn", "devices", "enrolled",
+	"console_list", "console_detail", "console_form", "console_note",
 }
 
 // New returns the pages in the look of o.Branding; what Branding.Check refuses
@@ -54,11 +57,12 @@ func New(o Options) *Pages {
 	p.base = newSheet("style", style)
 	p.app = newSheet("style", style+own("app.css"))
 	p.device = newSheet("style", style+own("app.css")+own("device.css"))
+	p.consoleSheet = newSheet("style", style+own("app.css")+own("console.css"))
 	p.script = newSheet(`script type="module"`, own("page.js"))
 	p.ceremony = newSheet(`script type="module"`, own("page.js")+"\n"+own("webauthn.js"))
 
 	layout := template.Must(template.New("layout").Funcs(p.funcs()).
-		ParseFS(files, "templates/layout.html", "templates/parts.html"))
+		ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/console_parts.html"))
 	for _, name := range names {
 		p.templates[name] = template.Must(template.Must(layout.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
@@ -146,7 +150,9 @@ type document struct {
 	Script  template.HTML
 	Refresh template.HTMLAttr
 	Frame   Frame
-	View    any
+	// Sections are the navigation of the console, nil elsewhere.
+	Sections []Section
+	View     any
 }
 
 // render makes the answer of a page. Templates are ours and their views cannot
@@ -163,6 +169,9 @@ func (p *Pages) render(g page) Answer {
 	d := document{
 		Title: g.title, Class: g.name, Brand: p.brand, Style: style.element,
 		Refresh: g.head, Frame: g.frame, View: g.view,
+	}
+	if c, ok := g.view.(interface{ sections() []Section }); ok {
+		d.Sections = c.sections()
 	}
 	csp := g.policy
 	csp.style = style.source

@@ -28,6 +28,14 @@ type phrase string
 // words holds every sentence of the pages but those of errors, which stand in
 // problem_words.go.
 var words = map[string]string{
+	"console.nav":     "Console",
+	"console.actions": "What you can do",
+	"console.search":  "Search",
+	"console.clear":   "Clear",
+	"console.pages":   "Pages",
+	"console.first":   "First page",
+	"console.next":    "Next page",
+
 	"time.now":    "just now",
 	"time.soon":   "in a moment",
 	"time.ago":    "%s ago",

@@ -1,0 +1,40 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cardea-proxy/cardea/databroker"
+	"github.com/cardea-proxy/cardea/internal/ticket"
+	"github.com/cardea-proxy/cardea/policy"
+)
+
+// ErrNobody is returned for a session that lets nobody in: unknown, over, or of
+// somebody whose account is shut.
+var ErrNobody = errors.New("authorize: the session counts no more")
+
+// An Asker is who a session belongs to, as decisions read them.
+type Asker struct {
+	UserKey string // databroker.User.Key
+	Email   string
+	Name    string
+	// Facts are shared by decisions about one version of the person's records.
+	Facts *policy.Person
+	Data  policy.PersonData // of Facts; shared, not to be changed
+}
+
+// Asker returns who the session id belongs to, if it would let them in now:
+// ErrNobody if not, another error where nobody can tell.
+func (s *Server) Asker(ctx context.Context, id string) (Asker, error) {
+	current := s.state.Load()
+	if current == nil {
+		return Asker{}, databroker.ErrUnavailable
+	}
+	switch standing, p, err := s.recall(ctx, current.current, ticket.Ticket{SessionID: id}, ""); standing {
+	case known:
+		return Asker{UserKey: p.key, Email: p.email, Name: p.name, Facts: p.facts, Data: p.data}, nil
+	case uncertain:
+		return Asker{}, err
+	}
+	return Asker{}, ErrNobody
+}

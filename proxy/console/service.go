@@ -1,0 +1,111 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cardea-proxy/cardea/databroker"
+	"github.com/rs/zerolog"
+)
+
+// Broker is the part of the databroker's client that actions use.
+type Broker interface {
+	Session(ctx context.Context, id string) (*databroker.Session, error)
+	DeleteSession(ctx context.Context, id string) error
+	User(ctx context.Context, key string) (*databroker.User, error)
+	PutUser(ctx context.Context, u *databroker.User) error
+	Feed
+}
+
+// View is the part of the databroker's view that actions use.
+type View interface {
+	// LastAccess returns the zero time for a session that was never used.
+	LastAccess(ctx context.Context, id string) (time.Time, error)
+}
+
+// ServiceOptions are the parts a Service is built from. Fields are required
+// unless said otherwise.
+type ServiceOptions struct {
+	Broker Broker
+	View   View
+	Audit  Audit
+	Log    zerolog.Logger
+	Now    func() time.Time // nil means time.Now
+}
+
+// A Service holds the actions: each a method that takes who acts and a request,
+// looks at the role first, and writes to the audit what it changes. Pages, gRPC
+// and commands all come by here. Calls may overlap.
+type Service struct {
+	o     ServiceOptions
+	index *index
+}
+
+// NewService returns a Service. It starts no goroutine; lists wait for Run.
+func NewService(o ServiceOptions) (*Service, error) {
+	if o.Broker == nil || o.View == nil || o.Audit == nil {
+		return nil, errors.New("console: broker, view and audit are all needed")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Service{o: o, index: newIndex(o.Broker, o.Log, o.Now)}, nil
+}
+
+// Run keeps the index of sessions and people up to date until ctx ends, from
+// the first call of Wake or of an action that reads it.
+func (s *Service) Run(ctx context.Context) error { return s.index.run(ctx) }
+
+// Wake builds the index before somebody waits for it.
+func (s *Service) Wake() { s.index.wake() }
+
+// may is ErrForbidden unless a reaches far enough for the action.
+func (s *Service) may(a Actor, action Action) error {
+	if !a.May(action) {
+		return ErrForbidden
+	}
+	return nil
+}
+
+// A change is one that is about to be made.
+type change struct {
+	action  Action
+	target  string // see AuditEntry
+	subject string
+	detail  map[string]string
+}
+
+// change makes c by calling do, if a may, with the audit's knowledge.
+func (s *Service) change(ctx context.Context, a Actor, c change, do func(context.Context) error) error {
+	e := AuditEntry{
+		ID: rand.Text(), At: s.o.Now(), Actor: a, Action: c.action, Target: c.target, Subject: c.subject,
+		Detail: c.detail, Outcome: OutcomeDone,
+	}
+	if err := s.may(a, c.action); err != nil {
+		if e.Outcome = OutcomeDenied; a.Role > RoleNone { // anybody may be a guest, and would fill the audit
+			_ = s.append(ctx, e) // it is denied in any case
+		}
+		return err
+	}
+	if err := s.append(ctx, e); err != nil {
+		return err
+	}
+	err := do(ctx)
+	if err != nil {
+		e.Outcome, e.Err, e.At = OutcomeFailed, err.Error(), s.o.Now()
+		// Also for somebody who has gone away meanwhile.
+		_ = s.append(context.WithoutCancel(ctx), e)
+	}
+	return err
+}
+
+func (s *Service) append(ctx context.Context, e AuditEntry) error {
+	if err := s.o.Audit.Append(ctx, e); err != nil {
+		s.o.Log.Error().Err(err).Str("action", string(e.Action)).Str("target", e.Target).Msg("audit cannot be written")
+		return fmt.Errorf("%w: the audit cannot be written", ErrUnavailable)
+	}
+	return nil
+}

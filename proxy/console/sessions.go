@@ -1,0 +1,227 @@
+package console
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/cardea-proxy/cardea/databroker"
+	"github.com/cardea-proxy/cardea/proxy/console/consolepb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// ListSessions is SessionService.ListSessions.
+func (s *Service) ListSessions(ctx context.Context, a Actor, r *consolepb.ListSessionsRequest) (*consolepb.ListSessionsResponse, error) {
+	if err := s.may(a, "ListSessions"); err != nil {
+		return nil, err
+	}
+	search, err := searchText(r.GetSearch())
+	if err != nil {
+		return nil, err
+	}
+	out := &consolepb.ListSessionsResponse{}
+	err = s.index.read(ctx, func(m *summaries) error {
+		l, err := newListing(r.GetPage(), sessionOrders(m)...)
+		if err != nil {
+			return err
+		}
+		now := s.o.Now()
+		for _, row := range m.sessionsOf(r.GetUserKey()) {
+			if now.Before(row.expires) && m.matchSession(row, r, search) {
+				l.add(row)
+			}
+		}
+		var rows []*sessionRow
+		rows, out.Page = l.page()
+		for _, row := range rows {
+			out.Sessions = append(out.Sessions, m.session(row))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.addLastUse(ctx, out.Sessions)
+	return out, nil
+}
+
+// sessionOrders are the orders of sessions, their own first.
+func sessionOrders(m *summaries) []order[sessionRow] {
+	person := func(r *sessionRow) string {
+		if u := m.users[r.userKey]; u != nil {
+			return u.sort
+		}
+		return sortText(r.userKey)
+	}
+	return []order[sessionRow]{
+		{"issued", func(r *sessionRow) place { return place{Number: r.issued.UnixMilli(), ID: r.id} }, true},
+		{"expires", func(r *sessionRow) place { return place{Number: r.expires.UnixMilli(), ID: r.id} }, false},
+		{"person", func(r *sessionRow) place { return place{Text: person(r), ID: r.id} }, false},
+		{"provider", func(r *sessionRow) place { return place{Text: sortText(r.provider), ID: r.id} }, false},
+	}
+}
+
+// sessionsOf returns the sessions of one person, of all for "".
+func (m *summaries) sessionsOf(key string) map[string]*sessionRow {
+	if key == "" {
+		return m.sessions
+	}
+	if o := m.owned[key]; o != nil {
+		return o.sessions
+	}
+	return nil
+}
+
+func (m *summaries) matchSession(row *sessionRow, r *consolepb.ListSessionsRequest, search string) bool {
+	if p := r.GetProvider(); p != "" && p != row.provider {
+		return false
+	}
+	if want := r.GetState(); want != consolepb.SessionState_SESSION_STATE_UNSPECIFIED && want != m.stateOf(row) {
+		return false
+	}
+	if search == "" || strings.Contains(strings.ToLower(row.id), search) || strings.Contains(strings.ToLower(row.userKey), search) {
+		return true
+	}
+	return m.matchUser(row.userKey, search)
+}
+
+// matchUser reports whether the person called key is found by search, a text in
+// lower case.
+func (m *summaries) matchUser(key, search string) bool {
+	if u := m.users[key]; u != nil && strings.Contains(u.find, search) {
+		return true
+	}
+	d := m.directory[key]
+	return d != nil && strings.Contains(d.find, search)
+}
+
+func (m *summaries) stateOf(row *sessionRow) consolepb.SessionState {
+	switch u := m.users[row.userKey]; {
+	case u == nil:
+		return consolepb.SessionState_SESSION_STATE_ORPHANED
+	case u.disabled:
+		return consolepb.SessionState_SESSION_STATE_DISABLED
+	}
+	return consolepb.SessionState_SESSION_STATE_ACTIVE
+}
+
+func (m *summaries) session(row *sessionRow) *consolepb.Session {
+	u, _ := m.user(row.userKey)
+	return &consolepb.Session{
+		Id: row.id, UserKey: row.userKey, Email: u.email, Name: u.name, Provider: row.provider, State: m.stateOf(row),
+		IssuedAt: stamp(row.issued), ExpiresAt: stamp(row.expires), Devices: int32(row.devices),
+	}
+}
+
+// stamp leaves the zero time out.
+func stamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+// addLastUse looks up when the sessions of one page were last used: that is
+// written too often for the feed. What cannot be read is left out.
+func (s *Service) addLastUse(ctx context.Context, sessions []*consolepb.Session) {
+	ctx, cancel := context.WithTimeout(ctx, lastUsePatience)
+	defer cancel()
+	for _, one := range sessions {
+		if at, err := s.o.View.LastAccess(ctx, one.Id); err == nil {
+			one.LastUsedAt = stamp(at)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// lastUsePatience bounds what the column of last uses may cost a page.
+const lastUsePatience = 150 * time.Millisecond
+
+// RevokeSession is SessionService.RevokeSession.
+func (s *Service) RevokeSession(ctx context.Context, a Actor, r *consolepb.RevokeSessionRequest) (*consolepb.RevokeSessionResponse, error) {
+	c := change{action: "RevokeSession", target: databroker.TypeSession + "/" + r.GetId()}
+	if a.May(c.action) { // else nothing is said of whether it is there
+		session, err := s.o.Broker.Session(ctx, r.GetId())
+		if err != nil {
+			return nil, fromBroker(err)
+		}
+		c.subject = session.UserKey()
+	}
+	err := s.change(ctx, a, c, func(ctx context.Context) error {
+		return fromBroker(s.o.Broker.DeleteSession(ctx, r.GetId()))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &consolepb.RevokeSessionResponse{}, nil
+}
+
+// RevokeUserSessions is SessionService.RevokeUserSessions.
+func (s *Service) RevokeUserSessions(ctx context.Context, a Actor, r *consolepb.RevokeUserSessionsRequest) (*consolepb.RevokeUserSessionsResponse, error) {
+	key := r.GetUserKey()
+	if a.May("RevokeUserSessions") && key == "" {
+		return nil, &Invalid{"user_key", "the key of a person"}
+	}
+	out := &consolepb.RevokeUserSessionsResponse{}
+	c := change{action: "RevokeUserSessions", target: databroker.TypeUser + "/" + key, subject: key}
+	err := s.change(ctx, a, c, func(ctx context.Context) (err error) {
+		out.Revoked, err = s.endSessions(ctx, key)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// RevokeAllSessions is SessionService.RevokeAllSessions.
+func (s *Service) RevokeAllSessions(ctx context.Context, a Actor, _ *consolepb.RevokeAllSessionsRequest) (*consolepb.RevokeAllSessionsResponse, error) {
+	out := &consolepb.RevokeAllSessionsResponse{}
+	err := s.change(ctx, a, change{action: "RevokeAllSessions", target: databroker.TypeSession + "/*"}, func(ctx context.Context) (err error) {
+		out.Revoked, err = s.endSessions(ctx, "")
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// endSessions ends the sessions of one person, of all for "". It asks the store
+// and not the index, which may lag a moment behind a sign-in.
+func (s *Service) endSessions(ctx context.Context, key string) (int32, error) {
+	var ended int32
+	var after []byte
+	for first := true; first || len(after) > 0; first = false {
+		page, err := s.o.Broker.List(ctx, databroker.TypeSession, 0, after)
+		if err != nil {
+			return ended, fromBroker(err)
+		}
+		for _, r := range page.Records {
+			if key != "" && s.ownerOf(r) != key {
+				continue
+			}
+			if err := s.o.Broker.DeleteSession(ctx, r.ID); err != nil {
+				return ended, fromBroker(err)
+			}
+			ended++
+		}
+		after = page.Next
+	}
+	return ended, nil
+}
+
+// ownerOf returns the key of the person whose session r is; "" for one that does
+// not open.
+func (s *Service) ownerOf(r *databroker.Record) string {
+	var owner struct {
+		UserID string `json:"user_id"`
+		IDPID  string `json:"idp_id"`
+	}
+	if s.o.Broker.Decode(r, &owner) != nil {
+		return ""
+	}
+	return databroker.UserKey(owner.IDPID, owner.UserID)
+}
