@@ -24,6 +24,7 @@ import (
 	"github.com/cardea-proxy/cardea/internal/ticket"
 	"github.com/cardea-proxy/cardea/internal/verify"
 	"github.com/cardea-proxy/cardea/proxy"
+	"github.com/cardea-proxy/cardea/proxy/console"
 	"github.com/rs/zerolog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -46,11 +47,14 @@ type house struct {
 	authenticate *authenticate.Server
 	proxy        *proxy.Server
 	verify       *verify.Server
+	console      *console.Server
 	ads          *envoy.ADS
 	envoy        *envoy.Process
 	reloader     *reloader
 	revealed     *revealed
 	journal      *journal.Journal // nil: decisions are not recorded
+
+	consoleService *console.Service
 }
 
 // newHouse builds every part. What was opened is closed by close, also after an
@@ -73,7 +77,7 @@ func newHouse(ctx context.Context, cfg *config.Config, log zerolog.Logger, out i
 	if h.sockets, err = newSockets(); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context, *config.Config) error{h.openBroker, h.openJournal, h.openParts, h.openEnvoy} {
+	for _, step := range []func(context.Context, *config.Config) error{h.openBroker, h.openJournal, h.openParts, h.openConsole, h.openEnvoy} {
 		if err := step(ctx, cfg); err != nil {
 			return nil, err
 		}

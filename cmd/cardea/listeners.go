@@ -57,14 +57,20 @@ func serveGRPC(ctx context.Context, g *errgroup.Group, server *grpc.Server, path
 	return nil
 }
 
-// serveHTTP serves until ctx ends, then finishes what is under way.
+// serveHTTP serves HTTP/1.1 until ctx ends, then finishes what is under way.
 func serveHTTP(ctx context.Context, g *errgroup.Group, handler http.Handler, network, address string) error {
+	return serveProtocols(ctx, g, handler, network, address, nil)
+}
+
+// serveProtocols is serveHTTP for other protocols; nil is HTTP/1.1.
+func serveProtocols(ctx context.Context, g *errgroup.Group, handler http.Handler, network, address string, protocols *http.Protocols) error {
 	l, err := net.Listen(network, address)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 256 << 10,
+		Protocols:   protocols,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	g.Go(func() error {

@@ -18,12 +18,14 @@ import (
 	"github.com/cardea-proxy/cardea/internal/verify"
 	"github.com/cardea-proxy/cardea/policy"
 	"github.com/cardea-proxy/cardea/proxy"
+	"github.com/cardea-proxy/cardea/proxy/console"
 )
 
 // A generation is one configuration with all that was made of it.
 type generation struct {
 	config   *config.Config
 	programs map[string]*policy.Program
+	roles    console.Roles
 	minter   *assertion.Minter
 	renew    time.Time         // of made certificates; zero is never
 	from     map[string]string // addresses of routes by id
@@ -68,6 +70,9 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	if next.programs, err = compileAll(ctx, cfg, r.compiler, before); err != nil {
 		return err
 	}
+	if next.roles, err = compileRoles(ctx, cfg, r.compiler); err != nil {
+		return err
+	}
 	if next.minter, err = newMinter(cfg, h.keys); err != nil {
 		return err
 	}
@@ -102,6 +107,7 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	}
 	decide()
 	h.proxy.Apply(proxy.State{Config: cfg, Programs: next.programs, Minter: next.minter})
+	h.console.Apply(console.State{Config: cfg, Roles: next.roles, Minter: next.minter})
 	h.verify.Apply(verify.Settings{CookieName: cfg.CookieName, ClaimHeaders: cfg.JWTClaimsHeaders})
 	r.active.Store(next)
 	if err := h.ads.Apply(ctx, snapshot.Resources()); err != nil {

@@ -76,6 +76,7 @@ type keys struct {
 	localProvider [32]byte
 	devices       [32]byte
 	signing       [32]byte
+	consoleForm   [32]byte
 }
 
 func deriveKeys(root []byte, cfg *config.Config) keys {
@@ -89,6 +90,7 @@ func deriveKeys(root []byte, cfg *config.Config) keys {
 		localProvider: seal.Derive(root, "local-provider"),
 		devices:       seal.Derive(root, "devices"),
 		signing:       seal.Derive(root, "assertion"),
+		consoleForm:   seal.Derive(root, "console/form"),
 	}
 	if len(cfg.CookieKey) > 0 {
 		k.state = seal.Derive(cfg.CookieKey, "sign-in/state")

@@ -85,7 +85,7 @@ func (h *house) run(ctx context.Context, cfg *config.Config, from config.Source,
 	// These write to the broker until they end: the view which sessions were in
 	// use, authenticate the tokens of a refresh under way.
 	var writers sync.WaitGroup
-	for _, part := range []interface{ Run(context.Context) error }{h.authorize, h.authenticate, h.view} {
+	for _, part := range []interface{ Run(context.Context) error }{h.authorize, h.authenticate, h.view, h.consoleService} {
 		writers.Add(1)
 		g.Go(func() error {
 			defer writers.Done()
@@ -143,8 +143,10 @@ func (h *house) listen(ctx, last context.Context, g *errgroup.Group, cfg *config
 		serveGRPC(ctx, g, control, h.sockets.Control),
 		serveHTTP(ctx, g, h.web(), "unix", h.sockets.HTTP),
 		serveHTTP(ctx, g, h.verify.Handler(), "unix", h.sockets.Verify),
+		h.serveConsole(ctx, g),
 		h.serveOperators(ctx, g, cfg),
 		h.serveAdmin(ctx, g, cfg),
+		h.serveAdminGRPC(ctx, g, cfg),
 	)
 }
 

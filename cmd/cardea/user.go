@@ -10,12 +10,13 @@ import (
 
 	"github.com/cardea-proxy/cardea/authenticate/local"
 	"github.com/spf13/cobra"
+	"github.com/spf13/viper"
 	"golang.org/x/term"
 )
 
-func userCommand(t terminal) *cobra.Command {
+func userCommand(env *viper.Viper, t terminal) *cobra.Command {
 	user := &cobra.Command{
-		Use: "user", Short: "People of the built-in identity provider", Args: cobra.NoArgs,
+		Use: "user", Short: "People whom a running instance knows, and passwords for the built-in provider", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	user.AddCommand(&cobra.Command{
@@ -35,6 +36,7 @@ func userCommand(t terminal) *cobra.Command {
 			return err
 		},
 	})
+	user.AddCommand(userAdminCommands(env, t)...)
 	return user
 }
 

@@ -22,6 +22,9 @@ func validate(ctx context.Context, from config.Source, t terminal) error {
 	if err != nil {
 		return err
 	}
+	if _, err := compileRoles(ctx, cfg, &policy.Compiler{}); err != nil {
+		return err
+	}
 	if _, err := buildSnapshot(cfg, programs, validationCertificates(cfg), testSockets, nil); err != nil {
 		return err
 	}

@@ -225,3 +225,21 @@ func (s *Service) ownerOf(r *databroker.Record) string {
 	}
 	return databroker.UserKey(owner.IDPID, owner.UserID)
 }
+
+// session returns one session as lists show it.
+func (s *Service) session(ctx context.Context, id string) (*consolepb.Session, error) {
+	var out *consolepb.Session
+	err := s.index.read(ctx, func(m *summaries) error {
+		row := m.sessions[id]
+		if row == nil || !s.o.Now().Before(row.expires) {
+			return ErrNotFound
+		}
+		out = m.session(row)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.addLastUse(ctx, []*consolepb.Session{out})
+	return out, nil
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/cardea-proxy/cardea/authorize"
+	"github.com/cardea-proxy/cardea/config"
+	"github.com/cardea-proxy/cardea/policy"
+	"github.com/cardea-proxy/cardea/proxy/console"
+	"golang.org/x/sync/errgroup"
+)
+
+// openConsole builds what administrators work with. Its service answers on the
+// administrator's socket too, without a route that leads to the console.
+func (h *house) openConsole(context.Context, *config.Config) (err error) {
+	if h.consoleService, err = console.NewService(console.ServiceOptions{
+		Broker: h.client, View: h.view, Audit: console.LogAudit{Log: h.log}, Log: h.log,
+	}); err != nil {
+		return err
+	}
+	h.console, err = console.New(console.Options{
+		Service: h.consoleService, Pages: h.pages, Identify: h.identify, FormKey: h.keys.consoleForm,
+		Records: h.authorize.Records(), Log: h.log,
+	})
+	return err
+}
+
+// identify is that of console.Options, as decisions see people.
+func (h *house) identify(ctx context.Context, sessionID string) (console.Person, error) {
+	a, err := h.authorize.Asker(ctx, sessionID)
+	if errors.Is(err, authorize.ErrNobody) {
+		return console.Person{}, console.ErrNobody
+	}
+	if err != nil {
+		return console.Person{}, err
+	}
+	return console.Person{UserKey: a.UserKey, Email: a.Email, Name: a.Name, Facts: a.Facts}, nil
+}
+
+// compileRoles compiles who may do what in the console.
+func compileRoles(ctx context.Context, cfg *config.Config, compiler *policy.Compiler) (console.Roles, error) {
+	var roles console.Roles
+	for _, one := range []struct {
+		key  string
+		from policy.Source
+		into **policy.Program
+	}{
+		{"admins", cfg.ConsoleRoles.Admin, &roles.Admin},
+		{"managers", cfg.ConsoleRoles.Manager, &roles.Manager},
+		{"viewers", cfg.ConsoleRoles.Viewer, &roles.Viewer},
+	} {
+		p, err := compiler.Compile(ctx, one.from)
+		if err != nil {
+			return roles, fmt.Errorf("console.%s: %w", one.key, err)
+		}
+		*one.into = p
+	}
+	return roles, nil
+}
+
+// serveConsole serves HTTP/2 without TLS, as Envoy speaks it on a socket of ours,
+// since gRPC needs it.
+func (h *house) serveConsole(ctx context.Context, g *errgroup.Group) error {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return serveProtocols(ctx, g, h.console.Handler(), "unix", h.sockets.Console, &protocols)
+}

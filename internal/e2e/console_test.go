@@ -1,0 +1,145 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/cardea-proxy/cardea/internal/testidp"
+)
+
+// consoleSettings say who is who in the console; everybody may open it.
+const (
+	consoleSettings = `
+console:
+  admins: [{email: {is: ada@example.com}}]
+  managers: [{groups: {has: doors}}]
+  viewers: [{domain: {is: example.com}}]
+`
+	consoleRoute = "  - {from: 'https://console.localhost', console: true, allow_any_authenticated_user: true}\n"
+)
+
+var formToken = regexp.MustCompile(`name="token" value="([0-9a-f]+)"`)
+
+// post sends a form of the console as the browser that was shown page would.
+func (c *client) post(t testing.TB, page answer, path string, fields url.Values) answer {
+	t.Helper()
+	values := url.Values{}
+	for k, v := range fields {
+		values[k] = v
+	}
+	if m := formToken.FindStringSubmatch(page.body); m != nil {
+		values.Set("token", m[1])
+	}
+	return c.do(t, http.MethodPost, "https://"+page.url.Host+path, values.Encode(), "Content-Type", "application/x-www-form-urlencoded",
+		"Origin", "https://"+page.url.Host, "Sec-Fetch-Site", "same-origin", "Accept", "text/html")
+}
+
+// sessionsOf asks the running instance for sessions that match.
+func (in *instance) sessionsOf(t testing.TB, search string) []string {
+	t.Helper()
+	var out struct{ Sessions []struct{ ID string } }
+	text := in.tool(t, 0, "session", "list", "--json", "--search", search, "--config", in.file)
+	if err := json.Unmarshal([]byte(text), &out); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	var ids []string
+	for _, s := range out.Sessions {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}
+
+func TestAnAdministratorEndsASession(t *testing.T) {
+	h := launchHousehold(t, testidp.Options{}, consoleSettings, consoleRoute)
+	ada := person{Sub: "ada", Email: "ada@example.com", Name: "Ada Admin"}
+	vic := person{Sub: "vic", Email: "vic@example.com", Name: "Vic Viewer"}
+	eve := person{Sub: "eve", Email: "eve@elsewhere.example", Name: "Eve <b>Guest</b>"}
+
+	admin, viewer := h.in.client(t, clientOptions{}), h.signIn(t, vic, clientOptions{http2: true})
+	page := h.enter(t, admin, ada, "console.localhost/sessions").want(t, http.StatusOK)
+	guest := h.in.client(t, clientOptions{})
+	refused := h.enter(t, guest, eve, "console.localhost/sessions").want(t, http.StatusForbidden)
+
+	t.Run("everybody who is signed in is listed", func(t *testing.T) {
+		eventually(t, inForce, "the list", func() error {
+			page = admin.browse(t, h.in.at("console.localhost/sessions")).want(t, http.StatusOK)
+			for _, want := range []string{"Ada Admin", "Vic Viewer", "Eve &lt;b&gt;Guest&lt;/b&gt;", "3 sessions"} {
+				if !strings.Contains(page.body, want) {
+					return fmt.Errorf("no %q:\n%s", want, page.body)
+				}
+			}
+			return nil
+		})
+	})
+	t.Run("somebody without a role is told as whom they came", func(t *testing.T) {
+		if !strings.Contains(refused.body, "eve@elsewhere.example") || strings.Contains(refused.body, "ada@example.com") {
+			t.Errorf("the page:\n%s", refused.body)
+		}
+	})
+	t.Run("a viewer looks and ends nothing", func(t *testing.T) {
+		list := h.enter(t, viewer, vic, "console.localhost/sessions").want(t, http.StatusOK)
+		if strings.Contains(list.body, "/sessions/revoke") {
+			t.Error("a viewer is offered to end sessions")
+		}
+		viewer.browse(t, h.in.at("console.localhost/sessions/revoke?id="+h.in.sessionsOf(t, "eve")[0])).want(t, http.StatusForbidden)
+		// The token of their own session, taken from nowhere else than a page of theirs, opens no action.
+		viewer.post(t, list, "/sessions/revoke", url.Values{"id": h.in.sessionsOf(t, "eve")}).want(t, http.StatusForbidden)
+		if len(h.in.sessionsOf(t, "eve")) != 1 {
+			t.Error("a viewer has ended a session")
+		}
+	})
+	t.Run("an administrator ends a session, and its person is asked to sign in", func(t *testing.T) {
+		ask := admin.browse(t, h.in.at("console.localhost/sessions/revoke?id="+h.in.sessionsOf(t, "vic")[0])).want(t, http.StatusOK)
+		if !strings.Contains(html.UnescapeString(ask.body), "Vic Viewer") {
+			t.Errorf("the question does not say whose:\n%s", ask.body)
+		}
+		viewer.get(t, h.in.at("any.localhost/json")).want(t, http.StatusOK)
+		done := admin.post(t, ask, "/sessions/revoke", url.Values{"id": h.in.sessionsOf(t, "vic")}).want(t, http.StatusSeeOther)
+		if to := done.location(t); to.Path != "/sessions" {
+			t.Errorf("leads to %s", to)
+		}
+		eventually(t, inForce, "the end of the session", func() error {
+			if a := viewer.get(t, h.in.at("any.localhost/"), "Accept", "text/html"); !a.signInAsked() {
+				return fmt.Errorf("status %d", a.status)
+			}
+			return nil
+		})
+		if !strings.Contains(h.in.logs.text(), `"action":"RevokeSession"`) {
+			t.Error("the audit does not know")
+		}
+	})
+	t.Run("a form of another site does nothing", func(t *testing.T) {
+		ask := admin.browse(t, h.in.at("console.localhost/sessions/revoke-all")).want(t, http.StatusOK)
+		m := formToken.FindStringSubmatch(ask.body)
+		for name, headers := range map[string][]string{
+			"another origin": {"Origin", "https://any.localhost:" + h.in.port},
+			"another port":   {"Origin", "https://console.localhost"},
+			"no origin":      {},
+			"cross-site":     {"Origin", "https://" + ask.url.Host, "Sec-Fetch-Site", "cross-site"},
+		} {
+			body := url.Values{"token": {m[1]}, "sure": {"yes"}}.Encode()
+			headers = append(headers, "Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html")
+			if a := admin.do(t, http.MethodPost, "https://"+ask.url.Host+"/sessions/revoke-all", body, headers...); a.status != http.StatusForbidden {
+				t.Errorf("%s: status %d", name, a.status)
+			}
+		}
+	})
+	t.Run("the command ends sessions too", func(t *testing.T) {
+		out := h.in.tool(t, 0, "session", "revoke", "--config", h.in.file, h.in.sessionsOf(t, "eve")[0])
+		if !strings.Contains(out, "ended 1 sessions") {
+			t.Errorf("it says %q", out)
+		}
+		eventually(t, inForce, "the end of the session", func() error {
+			if a := guest.get(t, h.in.at("console.localhost/"), "Accept", "text/html"); !a.signInAsked() {
+				return fmt.Errorf("status %d", a.status)
+			}
+			return nil
+		})
+	})
+}

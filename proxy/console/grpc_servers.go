@@ -1,0 +1,53 @@
+package console
+
+import (
+	"context"
+
+	"github.com/cardea-proxy/cardea/proxy/console/consolepb"
+)
+
+type sessionServer struct {
+	consolepb.UnimplementedSessionServiceServer
+	s *Service
+}
+
+func (g sessionServer) ListSessions(ctx context.Context, r *consolepb.ListSessionsRequest) (*consolepb.ListSessionsResponse, error) {
+	return call(ctx, r, g.s.ListSessions)
+}
+
+func (g sessionServer) RevokeSession(ctx context.Context, r *consolepb.RevokeSessionRequest) (*consolepb.RevokeSessionResponse, error) {
+	return call(ctx, r, g.s.RevokeSession)
+}
+
+func (g sessionServer) RevokeUserSessions(ctx context.Context, r *consolepb.RevokeUserSessionsRequest) (*consolepb.RevokeUserSessionsResponse, error) {
+	return call(ctx, r, g.s.RevokeUserSessions)
+}
+
+func (g sessionServer) RevokeAllSessions(ctx context.Context, r *consolepb.RevokeAllSessionsRequest) (*consolepb.RevokeAllSessionsResponse, error) {
+	return call(ctx, r, g.s.RevokeAllSessions)
+}
+
+type userServer struct {
+	consolepb.UnimplementedUserServiceServer
+	s *Service
+}
+
+func (g userServer) ListUsers(ctx context.Context, r *consolepb.ListUsersRequest) (*consolepb.ListUsersResponse, error) {
+	return call(ctx, r, g.s.ListUsers)
+}
+
+func (g userServer) GetUser(ctx context.Context, r *consolepb.GetUserRequest) (*consolepb.GetUserResponse, error) {
+	return call(ctx, r, g.s.GetUser)
+}
+
+func (g userServer) ListGroups(ctx context.Context, r *consolepb.ListGroupsRequest) (*consolepb.ListGroupsResponse, error) {
+	return call(ctx, r, g.s.ListGroups)
+}
+
+func (g userServer) DisableUser(ctx context.Context, r *consolepb.DisableUserRequest) (*consolepb.DisableUserResponse, error) {
+	return call(ctx, r, g.s.DisableUser)
+}
+
+func (g userServer) EnableUser(ctx context.Context, r *consolepb.EnableUserRequest) (*consolepb.EnableUserResponse, error) {
+	return call(ctx, r, g.s.EnableUser)
+}

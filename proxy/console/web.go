@@ -1,0 +1,116 @@
+package console
+
+import (
+	"mime"
+	"net/http"
+
+	"github.com/cardea-proxy/cardea/internal/pages"
+)
+
+// A visit is one request for a page, by somebody with a role.
+type visit struct {
+	*State
+	w     http.ResponseWriter
+	r     *http.Request
+	actor Actor
+	token string
+}
+
+// sections are the navigation; who may not do what a section is for does not
+// see it.
+var sections = []struct {
+	path, label string
+	action      Action
+}{
+	{"/sessions", "nav.sessions", "ListSessions"},
+	{"/users", "nav.users", "ListUsers"},
+	{"/groups", "nav.groups", "ListGroups"},
+}
+
+// routes are the pages, each with the action that it shows or does.
+func (s *Server) routes() {
+	s.on("GET /{$}", "ListSessions", s.home)
+
+	s.on("GET /sessions", "ListSessions", s.sessionsPage)
+	s.on("GET /sessions/revoke", "RevokeSession", s.askRevoke)
+	s.on("POST /sessions/revoke", "RevokeSession", s.revoke)
+	s.on("GET /sessions/revoke-person", "RevokeUserSessions", s.askRevokePerson)
+	s.on("POST /sessions/revoke-person", "RevokeUserSessions", s.revokePerson)
+	s.on("GET /sessions/revoke-all", "RevokeAllSessions", s.askRevokeAll)
+	s.on("POST /sessions/revoke-all", "RevokeAllSessions", s.revokeAll)
+}
+
+// on serves a page to whom may do its action.
+func (s *Server) on(pattern string, action Action, step func(visit) error) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		v := r.Context().Value(visitKey{}).(visit)
+		v.r = r
+		err := error(ErrForbidden)
+		if v.actor.May(action) {
+			err = step(v)
+		}
+		if err != nil {
+			s.fail(v, err)
+		}
+	})
+}
+
+type visitKey struct{}
+
+// page finds the page that r asks for. Whoever has no role sees one that says so
+// and nothing else; a form is looked at before anything is done with it.
+func (s *Server) page(w http.ResponseWriter, r *http.Request, st *State, a Actor) {
+	v := visit{State: st, w: w, r: r, actor: a, token: s.token(a)}
+	if a.Role == RoleNone {
+		s.guest(v)
+		return
+	}
+	limit := int64(maxForm)
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "multipart/form-data" {
+		limit = maxUpload
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && !s.ownForm(r, a) {
+		s.fail(v, errForeign)
+		return
+	}
+	if _, pattern := s.mux.Handler(r); pattern == "" {
+		s.fail(v, ErrNotFound)
+		return
+	}
+	s.mux.ServeHTTP(w, r.WithContext(contextWith(r.Context(), v)))
+}
+
+// frame is what surrounds a page of the section at path.
+func (s *Server) frame(v visit, path string) pages.Console {
+	c := pages.Console{
+		Frame: pages.Frame{
+			Person:     pages.Person{Name: v.actor.Name, Email: v.actor.Email, ID: v.actor.UserKey},
+			SessionURL: "/.pomerium/", SignOutURL: "/.pomerium/sign_out", RequestID: v.actor.RequestID, Host: v.r.Host,
+		},
+		Role: v.actor.Role.String(), Token: v.token,
+	}
+	for _, one := range sections {
+		if v.actor.May(one.action) {
+			c.Sections = append(c.Sections, pages.Section{Label: say(one.label), URL: one.path, Here: one.path == path})
+		}
+	}
+	// Only words of ours can be asked for, by their name.
+	if done := v.r.URL.Query().Get("done"); done != "" {
+		if text, ok := words["done."+done]; ok {
+			c.Notice = pages.Notice{Text: text, Tone: pages.ToneAllow}
+		}
+	}
+	return c
+}
+
+// done leads back to a page after a form, where a sentence says what was done.
+func (v visit) done(path, word string) error {
+	http.Redirect(v.w, v.r, withQuery(path, "done", word), http.StatusSeeOther)
+	return nil
+}
+
+func (s *Server) home(v visit) error {
+	http.Redirect(v.w, v.r, "/sessions", http.StatusSeeOther)
+	return nil
+}

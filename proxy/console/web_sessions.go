@@ -1,0 +1,109 @@
+package console
+
+import (
+	"time"
+
+	"github.com/cardea-proxy/cardea/internal/pages"
+	"github.com/cardea-proxy/cardea/proxy/console/consolepb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// sessionStates are the states as addresses and people name them.
+var sessionStates = []struct {
+	value string
+	state consolepb.SessionState
+	tone  pages.Tone
+}{
+	{"active", consolepb.SessionState_SESSION_STATE_ACTIVE, pages.ToneAllow},
+	{"disabled", consolepb.SessionState_SESSION_STATE_DISABLED, pages.ToneDeny},
+	{"orphaned", consolepb.SessionState_SESSION_STATE_ORPHANED, pages.ToneWait},
+}
+
+func (s *Server) sessionsPage(v visit) error {
+	t := v.table("/sessions", "state", "provider", "user")
+	req := &consolepb.ListSessionsRequest{Page: t.page(), Search: t.get("q"), Provider: t.get("provider"), UserKey: t.get("user")}
+	var states []string
+	for _, one := range sessionStates {
+		states = append(states, one.value, say("sessions."+one.value))
+		if t.get("state") == one.value {
+			req.State = one.state
+		}
+	}
+	out, err := s.o.Service.ListSessions(v.r.Context(), v.actor, req)
+	if err != nil {
+		return err
+	}
+	page := pages.ConsoleList{
+		Console: s.frame(v, "/sessions"), Title: say("sessions.title"), Lead: say("sessions.lead"),
+		Search: t.search("sessions.search", t.filter("state", "sessions.state", states...)),
+		Count:  countOf("sessions", out.Page.GetTotal()),
+		Table: pages.Table{Caption: say("sessions.caption"), Empty: say("sessions.empty"), Columns: []pages.Column{
+			t.column("sessions.person", "person", false, false), {Label: say("sessions.state")},
+			t.column("sessions.issued", "issued", true, true), {Label: say("sessions.used")},
+			t.column("sessions.expires", "expires", false, false),
+		}},
+	}
+	for _, name := range []string{"provider", "user"} {
+		if value := t.get(name); value != "" {
+			page.Search.Hidden = append(page.Search.Hidden, pages.Field{Name: name, Value: value})
+		}
+	}
+	for _, one := range out.Sessions {
+		page.Table.Rows = append(page.Table.Rows, v.sessionRow(one))
+	}
+	page.First, page.Next = t.pager(out.Page)
+	if v.actor.May("RevokeAllSessions") {
+		page.Actions = []pages.Action{{Label: say("sessions.revoke.all"), URL: "/sessions/revoke-all"}}
+	}
+	s.o.Pages.ConsoleList(page).Send(v.w)
+	return nil
+}
+
+// sessionRow is one line of a table of sessions, in the columns of sessionsPage.
+func (v visit) sessionRow(one *consolepb.Session) pages.Row {
+	row := pages.Row{Cells: []pages.Cell{
+		{Text: called(one.Name, one.Email, one.UserKey), Sub: one.Email, Link: withQuery("/users/show", "key", one.UserKey)},
+		sessionState(one.State), timeCell(one.IssuedAt), timeCell(one.LastUsedAt), timeCell(one.ExpiresAt),
+	}}
+	if row.Cells[0].Text == one.Email {
+		row.Cells[0].Sub = ""
+	}
+	if v.actor.May("RevokeSession") {
+		row.Actions = []pages.Action{{Label: say("sessions.revoke"), URL: withQuery("/sessions/revoke", "id", one.Id)}}
+	}
+	return row
+}
+
+func sessionState(state consolepb.SessionState) pages.Cell {
+	for _, one := range sessionStates {
+		if one.state == state {
+			return pages.Cell{Text: say("sessions." + one.value), Tone: one.tone}
+		}
+	}
+	return pages.Cell{}
+}
+
+// called is the first of texts that says something.
+func called(texts ...string) string {
+	for _, s := range texts {
+		if s != "" {
+			return s
+		}
+	}
+	return say("nobody")
+}
+
+// timeCell shows a time, and a word where there is none.
+func timeCell(t *timestamppb.Timestamp) pages.Cell {
+	if t == nil {
+		return pages.Cell{Text: say("sessions.never")}
+	}
+	return pages.Cell{Time: t.AsTime().Local().Truncate(time.Second)}
+}
+
+// exactCell shows a time written out.
+func exactCell(t *timestamppb.Timestamp) pages.Cell {
+	c := timeCell(t)
+	c.Exact = true
+	return c
+}
