@@ -37,6 +37,7 @@ type Server struct {
 	o      Options
 	active atomic.Pointer[State]
 	mux    *http.ServeMux
+	served []servedPage // what mux holds
 	grpc   *grpc.Server
 }
 

@@ -3,6 +3,7 @@ package console
 import (
 	"mime"
 	"net/http"
+	"strings"
 
 	"github.com/cardea-proxy/cardea/internal/pages"
 )
@@ -38,10 +39,19 @@ func (s *Server) routes() {
 	s.on("POST /sessions/revoke-person", "RevokeUserSessions", s.revokePerson)
 	s.on("GET /sessions/revoke-all", "RevokeAllSessions", s.askRevokeAll)
 	s.on("POST /sessions/revoke-all", "RevokeAllSessions", s.revokeAll)
+
+	s.on("GET /users", "ListUsers", s.usersPage)
+	s.on("GET /users/show", "GetUser", s.userPage)
+	s.on("GET /users/disable", "DisableUser", s.askDisable)
+	s.on("POST /users/disable", "DisableUser", s.disable)
+	s.on("GET /users/enable", "EnableUser", s.askEnable)
+	s.on("POST /users/enable", "EnableUser", s.enable)
+	s.on("GET /groups", "ListGroups", s.groupsPage)
 }
 
 // on serves a page to whom may do its action.
 func (s *Server) on(pattern string, action Action, step func(visit) error) {
+	s.served = append(s.served, servedPage{pattern, action})
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		v := r.Context().Value(visitKey{}).(visit)
 		v.r = r
@@ -53,6 +63,12 @@ func (s *Server) on(pattern string, action Action, step func(visit) error) {
 			s.fail(v, err)
 		}
 	})
+}
+
+// A servedPage is a pattern of the mux and the action that it shows or does.
+type servedPage struct {
+	pattern string
+	action  Action
 }
 
 type visitKey struct{}
@@ -106,7 +122,11 @@ func (s *Server) frame(v visit, path string) pages.Console {
 
 // done leads back to a page after a form, where a sentence says what was done.
 func (v visit) done(path, word string) error {
-	http.Redirect(v.w, v.r, withQuery(path, "done", word), http.StatusSeeOther)
+	sign := "?"
+	if strings.Contains(path, "?") {
+		sign = "&"
+	}
+	http.Redirect(v.w, v.r, path+sign+"done="+word, http.StatusSeeOther)
 	return nil
 }
 

@@ -62,12 +62,9 @@ func (s *Server) sessionsPage(v visit) error {
 // sessionRow is one line of a table of sessions, in the columns of sessionsPage.
 func (v visit) sessionRow(one *consolepb.Session) pages.Row {
 	row := pages.Row{Cells: []pages.Cell{
-		{Text: called(one.Name, one.Email, one.UserKey), Sub: one.Email, Link: withQuery("/users/show", "key", one.UserKey)},
+		personCell(one.UserKey, one.Name, one.Email),
 		sessionState(one.State), timeCell(one.IssuedAt), timeCell(one.LastUsedAt), timeCell(one.ExpiresAt),
 	}}
-	if row.Cells[0].Text == one.Email {
-		row.Cells[0].Sub = ""
-	}
 	if v.actor.May("RevokeSession") {
 		row.Actions = []pages.Action{{Label: say("sessions.revoke"), URL: withQuery("/sessions/revoke", "id", one.Id)}}
 	}
