@@ -1,0 +1,174 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/cardea-proxy/cardea/databroker"
+	"github.com/cardea-proxy/cardea/proxy/console/consolepb"
+)
+
+func TestSessionsEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a1, a2, b := w.signIn("ada", nil), w.signIn("ada", nil), w.signIn("bob", nil)
+	manager := as(RoleManager)
+	if _, err := w.RevokeSession(t.Context(), manager, &consolepb.RevokeSessionRequest{Id: a1}); err != nil {
+		t.Fatal(err)
+	}
+	if w.lives(a1) || !w.lives(a2) || !w.lives(b) {
+		t.Error("not exactly the one session has ended")
+	}
+	out, err := w.RevokeUserSessions(t.Context(), manager, &consolepb.RevokeUserSessionsRequest{UserKey: "idp/ada"})
+	if err != nil || out.Revoked != 1 || w.lives(a2) || !w.lives(b) {
+		t.Errorf("%v, %v: not exactly the sessions of the person have ended", out, err)
+	}
+	w.signIn("ada", nil)
+	all, err := w.RevokeAllSessions(t.Context(), as(RoleAdmin), &consolepb.RevokeAllSessionsRequest{})
+	if err != nil || all.Revoked != 2 || w.lives(b) {
+		t.Errorf("%v, %v: not all sessions have ended", all, err)
+	}
+	w.settle("the end of all", func(m *summaries) bool { return len(m.sessions) == 0 && len(m.owned) == 0 })
+}
+
+// TestIdsOfOtherThings names what is not there, or is something else.
+func TestIdsOfOtherThings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	session := w.signIn("ada", nil)
+	w.shown(session)
+	admin := as(RoleAdmin)
+	for _, id := range []string{"", "unknown", "idp/ada", "user/idp/ada", "../session/" + session, session + "/", "*", "\x00", strings.Repeat("a", 5000)} {
+		if _, err := w.RevokeSession(t.Context(), admin, &consolepb.RevokeSessionRequest{Id: id}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("RevokeSession %.20q: %v", id, err)
+		}
+	}
+	for _, key := range []string{"", "unknown", session, "idp/ADA", "idp/ada/", "ada", strings.Repeat("a", 5000)} {
+		if _, err := w.GetUser(t.Context(), admin, &consolepb.GetUserRequest{Key: key}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("GetUser %.20q: %v", key, err)
+		}
+		if _, err := w.DisableUser(t.Context(), admin, &consolepb.DisableUserRequest{Key: key}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("DisableUser %.20q: %v", key, err)
+		}
+		if out, err := w.RevokeUserSessions(t.Context(), admin, &consolepb.RevokeUserSessionsRequest{UserKey: key}); out.GetRevoked() != 0 {
+			t.Errorf("RevokeUserSessions %.20q: %v, %v", key, out, err)
+		}
+	}
+	if !w.lives(session) {
+		t.Error("the session has ended")
+	}
+	// Where the role does not reach, nobody learns whether an id is there.
+	for _, id := range []string{session, "unknown"} {
+		if _, err := w.RevokeSession(t.Context(), as(RoleViewer), &consolepb.RevokeSessionRequest{Id: id}); !errors.Is(err, ErrForbidden) {
+			t.Errorf("as a viewer: %v", err)
+		}
+	}
+}
+
+func TestShuttingOutEndsSessionsAndHolds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	session := w.signIn("ada", nil)
+	out, err := w.DisableUser(t.Context(), as(RoleAdmin), &consolepb.DisableUserRequest{Key: "idp/ada"})
+	if err != nil || out.Revoked != 1 || w.lives(session) {
+		t.Fatalf("%v, %v", out, err)
+	}
+	user, err := w.client.User(t.Context(), "idp/ada")
+	if err != nil || !user.Disabled || user.Email != "ada@example.com" {
+		t.Errorf("%+v, %v", user, err)
+	}
+	if _, err := w.EnableUser(t.Context(), as(RoleAdmin), &consolepb.EnableUserRequest{Key: "idp/ada"}); err != nil {
+		t.Fatal(err)
+	}
+	if user, err = w.client.User(t.Context(), "idp/ada"); err != nil || user.Disabled {
+		t.Errorf("%+v, %v", user, err)
+	}
+	self := as(RoleAdmin)
+	self.UserKey = "idp/ada"
+	var conflict *Conflict
+	if _, err := w.DisableUser(t.Context(), self, &consolepb.DisableUserRequest{Key: "idp/ada"}); !errors.As(err, &conflict) {
+		t.Errorf("an administrator shuts out themselves: %v", err)
+	}
+}
+
+func TestTheAuditKnowsEveryChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	session := w.signIn("ada", nil)
+	actor := as(RoleManager)
+	if _, err := w.RevokeSession(t.Context(), actor, &consolepb.RevokeSessionRequest{Id: session}); err != nil {
+		t.Fatal(err)
+	}
+	got := w.audit.take()
+	if len(got) != 1 || got[0].Outcome != OutcomeDone || got[0].Target != "session/"+session || got[0].Subject != "idp/ada" ||
+		got[0].Actor != actor || got[0].Action != "RevokeSession" || got[0].ID == "" || !got[0].At.Equal(w.now) {
+		t.Errorf("done: %+v", got)
+	}
+	_, _ = w.DisableUser(t.Context(), actor, &consolepb.DisableUserRequest{Key: "idp/ada"})
+	if got = w.audit.take(); len(got) != 1 || got[0].Outcome != OutcomeDenied || got[0].Action != "DisableUser" {
+		t.Errorf("denied: %+v", got)
+	}
+	_, _ = w.DisableUser(t.Context(), as(RoleAdmin), &consolepb.DisableUserRequest{Key: "idp/nobody"})
+	if got = w.audit.take(); len(got) != 2 || got[0].Outcome != OutcomeDone || got[1].Outcome != OutcomeFailed ||
+		got[0].ID != got[1].ID || got[1].Err == "" {
+		t.Errorf("failed: %+v", got)
+	}
+	for _, read := range []func() error{
+		func() error { _, err := w.ListSessions(t.Context(), actor, nil); return err },
+		func() error { _, err := w.ListUsers(t.Context(), actor, nil); return err },
+		func() error { _, err := w.ListGroups(t.Context(), actor, nil); return err },
+	} {
+		if err := read(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got = w.audit.take(); len(got) != 0 {
+		t.Errorf("reading is written down: %+v", got)
+	}
+}
+
+// TestWithoutAuditNothingIsChanged, on any way.
+func TestWithoutAuditNothingIsChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin, victim := w.signIn("admin", nil), w.signIn("victim", nil)
+	w.audit.err = errors.New("the disk is full of secrets")
+	form := url.Values{"id": {victim}, "key": {"idp/victim"}, "sure": {"yes"}}
+	for _, page := range w.server.served {
+		if !strings.HasPrefix(page.pattern, "POST") {
+			continue
+		}
+		out := w.post(admin, page.pattern[5:], form)
+		if out.Code != http.StatusServiceUnavailable || strings.Contains(out.Body.String(), "secrets") {
+			t.Errorf("%s: status %d:\n%s", page.pattern, out.Code, out.Body)
+		}
+	}
+	user, err := w.client.User(t.Context(), "idp/victim")
+	if err != nil || user.Disabled || !w.lives(victim) || !w.lives(admin) {
+		t.Errorf("something was changed: %+v, %v", user, err)
+	}
+}
+
+func TestErrorsInTheWordsOfGRPC(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		err  error
+		want codes.Code
+	}{
+		{ErrForbidden, codes.PermissionDenied}, {ErrNotFound, codes.NotFound}, {&Conflict{"why"}, codes.FailedPrecondition},
+		{&Invalid{"id", "an id"}, codes.InvalidArgument}, {ErrUnavailable, codes.Unavailable}, {errors.New("secret cause"), codes.Internal},
+		{fromBroker(databroker.ErrUnavailable), codes.Unavailable}, {fromBroker(databroker.ErrNotFound), codes.NotFound},
+		{fromBroker(databroker.ErrConflict), codes.FailedPrecondition}, {fromBroker(errors.New("secret cause")), codes.Unavailable},
+	} {
+		st := status.Convert(statusOf(tc.err))
+		if st.Code() != tc.want || strings.Contains(st.Message(), "secret") {
+			t.Errorf("%v: %v", tc.err, st)
+		}
+	}
+}
