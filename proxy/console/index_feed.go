@@ -143,7 +143,8 @@ func (x *index) takeSession(into *summaries, r *databroker.Record) error {
 	key := databroker.UserKey(s.IDPID, s.UserID)
 	into.putSession(&sessionRow{
 		id: r.ID, userKey: key, provider: key[:len(s.IDPID)],
-		issued: s.IssuedAt, expires: s.ExpiresAt, devices: len(s.Devices),
+		issued: s.IssuedAt.UnixMilli(), expires: s.ExpiresAt.UnixMilli(), devices: len(s.Devices),
+		find: strings.ToLower(r.ID + "\n" + key),
 	})
 	return nil
 }

@@ -27,7 +27,7 @@ func (s *Service) ListSessions(ctx context.Context, a Actor, r *consolepb.ListSe
 		}
 		now := s.o.Now()
 		for _, row := range m.sessionsOf(r.GetUserKey()) {
-			if now.Before(row.expires) && m.matchSession(row, r, search) {
+			if !row.over(now) && m.matchSession(row, r, search) {
 				l.add(row)
 			}
 		}
@@ -54,8 +54,8 @@ func sessionOrders(m *summaries) []order[sessionRow] {
 		return sortText(r.userKey)
 	}
 	return []order[sessionRow]{
-		{"issued", func(r *sessionRow) place { return place{Number: r.issued.UnixMilli(), ID: r.id} }, true},
-		{"expires", func(r *sessionRow) place { return place{Number: r.expires.UnixMilli(), ID: r.id} }, false},
+		{"issued", func(r *sessionRow) place { return place{Number: r.issued, ID: r.id} }, true},
+		{"expires", func(r *sessionRow) place { return place{Number: r.expires, ID: r.id} }, false},
 		{"person", func(r *sessionRow) place { return place{Text: person(r), ID: r.id} }, false},
 		{"provider", func(r *sessionRow) place { return place{Text: sortText(r.provider), ID: r.id} }, false},
 	}
@@ -79,10 +79,7 @@ func (m *summaries) matchSession(row *sessionRow, r *consolepb.ListSessionsReque
 	if want := r.GetState(); want != consolepb.SessionState_SESSION_STATE_UNSPECIFIED && want != m.stateOf(row) {
 		return false
 	}
-	if search == "" || strings.Contains(strings.ToLower(row.id), search) || strings.Contains(strings.ToLower(row.userKey), search) {
-		return true
-	}
-	return m.matchUser(row.userKey, search)
+	return search == "" || strings.Contains(row.find, search) || m.matchUser(row.userKey, search)
 }
 
 // matchUser reports whether the person called key is found by search, a text in
@@ -109,7 +106,7 @@ func (m *summaries) session(row *sessionRow) *consolepb.Session {
 	u, _ := m.user(row.userKey)
 	return &consolepb.Session{
 		Id: row.id, UserKey: row.userKey, Email: u.email, Name: u.name, Provider: row.provider, State: m.stateOf(row),
-		IssuedAt: stamp(row.issued), ExpiresAt: stamp(row.expires), Devices: int32(row.devices),
+		IssuedAt: stamp(time.UnixMilli(row.issued)), ExpiresAt: stamp(time.UnixMilli(row.expires)), Devices: int32(row.devices),
 	}
 }
 
@@ -231,7 +228,7 @@ func (s *Service) session(ctx context.Context, id string) (*consolepb.Session, e
 	var out *consolepb.Session
 	err := s.index.read(ctx, func(m *summaries) error {
 		row := m.sessions[id]
-		if row == nil || !s.o.Now().Before(row.expires) {
+		if row == nil || row.over(s.o.Now()) {
 			return ErrNotFound
 		}
 		out = m.session(row)
