@@ -74,6 +74,11 @@ func (l *loading) checkConsole() {
 			continue
 		}
 		l.checkConsoleRoute(r, l.routeKeys[i])
+		for _, other := range l.c.Routes {
+			if !other.Console && !other.IsTCP() && other.From.Host == r.From.Host && other.From.Port == r.From.Port {
+				l.warn(l.routeKeys[i], "another route has the same host: its application could act as the console's pages in a browser")
+			}
+		}
 		if given == 0 {
 			l.warn(l.routeKeys[i], "nobody has a role in the console: console.admins is empty")
 		}

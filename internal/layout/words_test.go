@@ -167,7 +167,8 @@ func TestTheWordsNameWhatThereIs(t *testing.T) {
 	for _, m := range tasks {
 		there = append(there, m[1])
 	}
-	program := read(t, "cmd/cardea/command.go") + read(t, "cmd/cardea/trust.go") + read(t, "cmd/cardea/user.go") + read(t, "cmd/cardea/operators.go")
+	program := read(t, "cmd/cardea/command.go") + read(t, "cmd/cardea/trust.go") + read(t, "cmd/cardea/user.go") + read(t, "cmd/cardea/operators.go") +
+		read(t, "cmd/cardea/session.go") + read(t, "cmd/cardea/user_admin.go")
 	tools := read(t, "cmd/cardea/policies.go")
 	for _, file := range []string{"explain", "explain_recorded", "replay", "policy_text", "policy_schema"} {
 		tools += read(t, "cmd/cardea/"+file+".go")

@@ -76,11 +76,12 @@ func openBrowser(t *testing.T, program string) (context.Context, context.CancelF
 	return ctx, func() { cancel(); leave(); stop() }
 }
 
-// measure is what a page says about itself once its script has run.
+// measure is what a page says about itself once its script has run. Of a box to
+// tick the label is what a finger meets.
 const measure = `({
 	wide: document.documentElement.scrollWidth,
 	hidden: document.querySelectorAll("button.copy[hidden]").length,
-	small: [...document.querySelectorAll(".button, input:not([type=hidden]), summary")]
+	small: [...document.querySelectorAll(".button, input:not([type=hidden]):not([type=checkbox]), label.tick, select, textarea, summary")]
 		.filter(e => e.getBoundingClientRect().height < 44).length,
 })`
 

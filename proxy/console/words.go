@@ -132,7 +132,7 @@ var words = map[string]string{
 	"groups.members": "Members",
 
 	"sessions.title":           "Sessions",
-	"sessions.lead":            "Who is signed in. A session that you end opens nothing from the next request on, and streams end within two seconds.",
+	"sessions.lead":            "Who is signed in. A session that you end opens nothing from the next request on.",
 	"sessions.search":          "Find a person or a session",
 	"sessions.empty":           "No session matches. Everybody who signs in appears here.",
 	"sessions.one":             "1 session",
