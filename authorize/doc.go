@@ -17,6 +17,7 @@
 //	check.go        what follows from that: host name, path, address
 //	identify.go     cookie or handle -> session, user, directory -> person
 //	holdings.go     the devices and grants that go with them
+//	asker.go        the same for the console: session -> person
 //	person.go       person: made once for one version of the records
 //	certificate.go  the client's certificate -> valid or not; certname.go: its names
 //	decide.go       request, person, certificate -> policy -> verdict

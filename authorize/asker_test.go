@@ -1,0 +1,53 @@
+package authorize
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/cardea-proxy/cardea/databroker"
+)
+
+// TestAskerIsWhoDecisionsSee: the console knows people as routes do.
+func TestAskerIsWhoDecisionsSee(t *testing.T) {
+	t.Parallel()
+	const rule = "allow: {or: [{authenticated_user: true}]}"
+	session := func(h *house) *databroker.Session { return h.records.sessions["s-alice"] }
+	for _, tc := range []struct {
+		name   string
+		change func(*house)
+		want   error // nil: she is known
+	}{
+		{"as she is", func(*house) {}, nil},
+		{"without a session", func(h *house) { delete(h.records.sessions, "s-alice") }, ErrNobody},
+		{"without a record", func(h *house) { delete(h.records.users, session(h).UserKey()) }, ErrNobody},
+		{"shut out", func(h *house) {
+			u := h.records.users[session(h).UserKey()].Clone()
+			u.Disabled = true
+			h.records.users[u.Key] = u
+		}, ErrNobody},
+		{"after the end of the session", func(h *house) { h.clock.advance(100 * 24 * time.Hour) }, ErrNobody},
+		{"when nobody can tell", func(h *house) { h.records.fault = databroker.ErrStale }, databroker.ErrUnavailable},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, map[string]string{"app": rule}, nil)
+			h.records.change(func() { tc.change(h) })
+			got, err := h.Asker(t.Context(), "s-alice")
+			if !errors.Is(err, tc.want) {
+				t.Fatalf("%v, want %v", err, tc.want)
+			}
+			if known := err == nil; known != (got.Facts != nil) || known != (got.UserKey != "") || known != (got.Email != "") {
+				t.Errorf("%+v beside %v", got, err)
+			}
+		})
+	}
+	t.Run("before the first configuration", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t, map[string]string{"app": rule}, nil)
+		h.state.Store(nil)
+		if _, err := h.Asker(t.Context(), "s-alice"); !errors.Is(err, databroker.ErrUnavailable) {
+			t.Errorf("%v", err)
+		}
+	})
+}
