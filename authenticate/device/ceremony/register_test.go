@@ -322,6 +322,13 @@ func TestKeysAreOfAKindAndSizeThatIsTaken(t *testing.T) {
 		{"a coordinate of 33 bytes", softkey.Options{}, set(-3, make([]byte, 33)), ceremony.ErrMalformed, "32 bytes"},
 		{"a sign for a coordinate", softkey.Options{}, set(-3, true), ceremony.ErrMalformed, "32 bytes"},
 		{"a text for a coordinate", softkey.Options{}, set(-3, strings.Repeat("a", 32)), ceremony.ErrMalformed, "32 bytes"},
+		{"a list for a coordinate", softkey.Options{}, softkey.Lies{COSEKey: func(m map[int]any) {
+			var list []int
+			for _, b := range m[-3].([]byte) {
+				list = append(list, int(b))
+			}
+			m[-3] = list
+		}}, ceremony.ErrMalformed, "32 bytes"},
 		{"another label", softkey.Options{}, set(4, []int{2}), ceremony.ErrAlgorithm, ""},
 		{"a byte behind the key", softkey.Options{}, softkey.Lies{COSEBytes: appended(0)}, ceremony.ErrMalformed, "behind"},
 		{"Ed25519 of 31 bytes", softkey.Options{Algorithm: softkey.EdDSA}, set(-2, make([]byte, 31)), ceremony.ErrMalformed, "32"},
