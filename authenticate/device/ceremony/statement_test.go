@@ -215,6 +215,8 @@ func TestTPMStatementsHold(t *testing.T) {
 		{"a quote", elliptic, info(4, 0x80, 0x18), ceremony.ErrAttestation, "certInfo"},
 		{"the making of a key", elliptic, info(4, 0x80, 0x1a), ceremony.ErrAttestation, "certifies no key"},
 		{"another ceremony", elliptic, softkey.Lies{Attested: truncated}, ceremony.ErrAttestation, "another ceremony"},
+		{"an algorithm without a hash", elliptic, field("alg", softkey.EdDSA), ceremony.ErrAttestation, "another ceremony"},
+		{"an algorithm that nobody knows", elliptic, field("alg", -1000), ceremony.ErrAttestation, "another ceremony"},
 		{"a byte behind certInfo", elliptic, lie(softkey.TPMLies{CertInfo: appended(0)}), ceremony.ErrAttestation, "certInfo"},
 		{"certInfo cut short", elliptic, lie(softkey.TPMLies{CertInfo: truncated}), ceremony.ErrAttestation, "certInfo"},
 		{"a handle for a name", elliptic, lie(softkey.TPMLies{CertInfo: func(b []byte) []byte {
