@@ -48,12 +48,19 @@ func (p *Party) VerifyRegistration(c *Creation, responseJSON []byte) (*Registere
 	if c.deviceType == Enclave && p.demandsAttestation() && !attested {
 		return nil, fmt.Errorf("%w: format %s", ErrNotAttested, s.format)
 	}
+	registered := proved(a, r, s)
+	registered.OwnerID, registered.Attested = c.options.User.ID, attested
+	return registered, nil
+}
+
+// proved gathers what the device, the browser and the statement said.
+func proved(a *authData, r *response, s *statement) *Registered {
 	return &Registered{
-		CredentialID: r.id, PublicKey: a.key.raw, OwnerID: c.options.User.ID, SignCount: a.signCount,
-		AAGUID: a.model(), Model: modelNames()[a.model()], Format: s.format, Attested: attested, Certificates: s.chain,
+		CredentialID: r.id, PublicKey: a.key.raw, SignCount: a.signCount,
+		AAGUID: a.model(), Model: modelNames()[a.model()], Format: s.format, Certificates: s.chain,
 		BackupEligible: a.has(flagBackupEligible), BackedUp: a.has(flagBackedUp), UserVerified: a.has(flagVerified),
 		Transports: r.transports, Attachment: r.attachment, Resident: r.resident,
-	}, nil
+	}
 }
 
 // checkEnclave refuses what is not bound to the device, as far as it is told.

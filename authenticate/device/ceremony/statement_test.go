@@ -8,6 +8,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/pem"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -147,6 +150,7 @@ func TestU2FStatementsHold(t *testing.T) {
 			m["x5c"] = append(m["x5c"].([]any), m["x5c"].([]any)...)
 		}}, ceremony.ErrAttestation, "one certificate"},
 		{"without a signature", u2f, field("sig", nil), ceremony.ErrMalformed, "sig"},
+		{"without certificates", u2f, field("x5c", nil), ceremony.ErrMalformed, "x5c"},
 		{"with a field of others", u2f, field("alg", softkey.ES256), ceremony.ErrAttestation, "alg"},
 		{"and the user must be verified", softkey.Options{Format: softkey.U2F, Unverified: true}, softkey.Lies{}, ceremony.ErrUserVerification, ""},
 	})
@@ -291,6 +295,24 @@ func TestARootMayBeTheCertificateItself(t *testing.T) {
 	own := x509.NewCertPool()
 	own.AddCert(r.Certificates[0])
 	if r, err := party(t, own).VerifyRegistration(c, answer); err != nil || !r.Attested {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestTheSystemsRootsVouchForNothing: they are for web servers. It stays before
+// the parallel tests, since the system's roots are read once.
+func TestTheSystemsRootsVouchForNothing(t *testing.T) {
+	vouching := authority(t)
+	file := filepath.Join(t.TempDir(), "roots.pem")
+	root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: vouching.Root.Raw})
+	if err := os.WriteFile(file, root, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SSL_CERT_FILE", file)
+	key := softkey.New(softkey.Options{Format: softkey.Packed, AAGUID: hello, Authority: vouching})
+	p := party(t, nil)
+	c, answer := create(t, p, key, ceremony.Any, ceremony.VerificationRequired)
+	if r, err := p.VerifyRegistration(c, answer); err != nil || r.Attested {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

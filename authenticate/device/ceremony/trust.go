@@ -22,7 +22,7 @@ func (p *Party) trusts(s *statement) bool {
 // issued below one. What certificates may be used for is each format's to check.
 func leadsTo(roots *x509.CertPool, chain []*x509.Certificate, p *Party) bool {
 	if roots == nil {
-		return false
+		return false // crypto/x509 would take the roots of the system
 	}
 	between := x509.NewCertPool()
 	for _, c := range chain[1:] {
