@@ -98,7 +98,7 @@ func TestARealBrowser(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() {
-				_, _ = chromedp.Call(tab, webauthn.RemoveVirtualAuthenticator, webauthn.RemoveVirtualAuthenticatorParams{AuthenticatorID: device.AuthenticatorID})
+				_, _ = chromedp.Call(tab, webauthn.RemoveVirtualAuthenticator, webauthn.RemoveVirtualAuthenticatorParams(device))
 			}()
 			c, err := p.CreationOptions(alice, tc.deviceType, challenge, nil, ceremony.VerificationPreferred)
 			if err != nil {
