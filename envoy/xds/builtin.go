@@ -14,16 +14,27 @@ import (
 // The clusters of our own parts. The one for xDS stands in the bootstrap.
 const (
 	clusterAuthorize = "cardea-authorize"
+	clusterLeash     = "cardea-leash"
 	clusterHTTP      = "cardea-http"
 )
 
 // authorizeCluster is where every request is decided: gRPC over a unix socket.
 func (b *builder) authorizeCluster() *clusterv3.Cluster {
-	return b.ownCluster(clusterAuthorize, b.Sockets.Control, &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
+	return b.ownCluster(clusterAuthorize, b.Sockets.Control, grpcOptions())
+}
+
+// leashCluster is authorize once more, over a socket of its own: what is held
+// open there takes nothing from what waits for a decision.
+func (b *builder) leashCluster() *clusterv3.Cluster {
+	return b.ownCluster(clusterLeash, b.Sockets.Leash, grpcOptions())
+}
+
+func grpcOptions() *httpv3.HttpProtocolOptions_ExplicitHttpConfig {
+	return &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
 		ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
 			Http2ProtocolOptions: &corev3.Http2ProtocolOptions{},
 		},
-	})
+	}
 }
 
 // httpCluster is where our own pages are.

@@ -32,8 +32,9 @@ func clusterName(r *config.Route) string {
 
 // clusters are our own parts, and one for each route that goes somewhere.
 func (b *builder) clusters() map[string]proto.Message {
-	all := make(map[string]proto.Message, len(b.c.Routes)+2)
+	all := make(map[string]proto.Message, len(b.c.Routes)+3)
 	b.put(all, b.authorizeCluster())
+	b.put(all, b.leashCluster())
 	b.put(all, b.httpCluster())
 	for _, r := range b.c.Routes {
 		if r.Redirect == nil && r.Response == nil && (len(r.To) > 0 || r.Verify || r.Console) {

@@ -13,6 +13,7 @@ const (
 	filterTrailers          = "spoofed-trailers"
 	filterClientCertificate = "client-certificate"
 	filterAuthorize         = "envoy.filters.http.ext_authz"
+	filterLeash             = "leash"
 	filterCleanUpstream     = "clean-upstream"
 	filterCleanResponse     = "clean-response"
 	filterRewriteHeaders    = "rewrite-headers"
@@ -21,8 +22,7 @@ const (
 
 // httpFilters are the filters of the main listener, in the order that requests
 // meet them. What a client has no business to send is gone before (see
-// filter_spoofed.go). A leash on long-lived streams will stand right behind
-// ext_authz.
+// filter_spoofed.go).
 func (b *builder) httpFilters() []*hcmv3.HttpFilter {
 	filters := []*hcmv3.HttpFilter{b.filter(filterTrailers, b.spoofedTrailers())}
 	if b.asksClientCertificate() {
@@ -32,6 +32,7 @@ func (b *builder) httpFilters() []*hcmv3.HttpFilter {
 	rewrite.Disabled = true // but for the routes that ask for it
 	return append(filters,
 		b.filter(filterAuthorize, b.authorizeFilter()),
+		b.filter(filterLeash, b.leashFilter()),
 		b.filter(filterCleanUpstream, b.cleanUpstreamFilter()),
 		b.filter(filterCleanResponse, b.cleanResponseFilter()),
 		rewrite,
@@ -47,4 +48,6 @@ func (b *builder) filter(name string, m proto.Message) *hcmv3.HttpFilter {
 }
 
 // off switches a filter off for a route.
-func (b *builder) off() *anypb.Any { return b.any(&routev3.FilterConfig{Disabled: true}) }
+func (b *builder) off() *anypb.Any {
+	return once(b, "off", func() *anypb.Any { return b.any(&routev3.FilterConfig{Disabled: true}) })
+}

@@ -22,14 +22,10 @@ const certificateNamespace = "cardea.client_certificate"
 // The route cache is kept: the route that authorize was told of is the route
 // that is taken, whatever headers it sets.
 func (b *builder) authorizeFilter() *authzv3.ExtAuthz {
-	timeout := b.c.GRPCClientTimeout
-	if timeout <= 0 {
-		timeout = 30 * time.Second
-	}
 	f := &authzv3.ExtAuthz{
 		TransportApiVersion: corev3.ApiVersion_V3,
 		Services: &authzv3.ExtAuthz_GrpcService{GrpcService: &corev3.GrpcService{
-			Timeout: durationpb.New(timeout),
+			Timeout: durationpb.New(b.authorizeTimeout()),
 			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{
 				ClusterName:             clusterAuthorize,
 				MaxReceiveMessageLength: wrapperspb.UInt32(maxAuthorizeResponse),
@@ -47,10 +43,22 @@ func (b *builder) authorizeFilter() *authzv3.ExtAuthz {
 	return f
 }
 
-// checkRoute tells authorize which route Envoy chose and which policy it had
-// when this snapshot was made.
-func (b *builder) checkRoute(r *config.Route) *anypb.Any {
-	return b.contextExtensions(map[string]string{"route_id": r.ID, "policy": b.PolicyDigests[r.ID]})
+// authorizeTimeout is how long authorize may take to answer.
+func (b *builder) authorizeTimeout() time.Duration {
+	if b.c.GRPCClientTimeout > 0 {
+		return b.c.GRPCClientTimeout
+	}
+	return 30 * time.Second
+}
+
+// checkRoute tells authorize which route Envoy chose, which policy it had when
+// this snapshot was made, and whether every request there is held on a leash.
+func (b *builder) checkRoute(r *config.Route, held bool) *anypb.Any {
+	m := map[string]string{"route_id": r.ID, "policy": b.PolicyDigests[r.ID]}
+	if held {
+		m["leash"] = "true"
+	}
+	return b.contextExtensions(m)
 }
 
 // checkInternal tells authorize that the path is one of our own.

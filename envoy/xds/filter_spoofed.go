@@ -96,10 +96,13 @@ func (b *builder) earlyMutations() []*corev3.TypedExtensionConfig {
 }
 
 // spoofedTrailers removes from trailers what earlyMutations remove from
-// headers: some servers join the two.
+// headers: some servers join the two. It is the first filter and every request
+// meets it, so it also bounds them, which an early mutation cannot: Envoy cleans
+// up behind those.
 func (b *builder) spoofedTrailers() *mutationv3.HeaderMutation {
 	pattern := b.spoofedPattern() + "|x-pomerium-authorization|authorization|cookie|host"
 	return &mutationv3.HeaderMutation{Mutations: &mutationv3.Mutations{
+		RequestMutations:         []*mutationrulesv3.HeaderMutation{b.boundHeader()},
 		RequestTrailersMutations: []*mutationrulesv3.HeaderMutation{removeMatching(pattern)},
 	}}
 }

@@ -62,7 +62,7 @@ func inputOf(c *config.Config, certificates ...*config.Certificate) Input {
 		Config:        c,
 		Certificates:  certificates,
 		PolicyDigests: digests,
-		Sockets:       Sockets{Control: "/run/cardea/control.sock", HTTP: "/run/cardea/http.sock", Verify: "/run/cardea/verify.sock", Console: "/run/cardea/console.sock"},
+		Sockets:       Sockets{Control: "/run/cardea/control.sock", Leash: "/run/cardea/leash.sock", HTTP: "/run/cardea/http.sock", Verify: "/run/cardea/verify.sock", Console: "/run/cardea/console.sock"},
 		SystemCA:      "/etc/ssl/certs/ca-certificates.crt",
 		IPv4Only:      true,
 	}
@@ -77,6 +77,9 @@ type house struct {
 	output  *lockedBuffer
 	ads     *offer
 	control *grpc.Server
+	leashes *leashes
+
+	snapshot *Snapshot // on offer
 
 	mu     sync.Mutex
 	answer func(*authv3.CheckRequest) *authv3.CheckResponse
@@ -105,6 +108,7 @@ func open(t testing.TB, in Input) *house {
 	h := &house{t: t, dir: dir, address: freeAddress(t), output: new(lockedBuffer)}
 	h.ads = newOffer()
 	h.serveControl()
+	h.leashes = serveLeashes(t, filepath.Join(dir, "leash.sock"))
 	h.serveHTTP("http.sock", "pages")
 	h.serveHTTP("verify.sock", "verify")
 	h.apply(h.complete(in))
@@ -121,6 +125,7 @@ func (h *house) complete(in Input) Input {
 	in.Config = &c
 	in.Sockets = Sockets{
 		Control: filepath.Join(h.dir, "control.sock"),
+		Leash:   filepath.Join(h.dir, "leash.sock"),
 		HTTP:    filepath.Join(h.dir, "http.sock"),
 		Verify:  filepath.Join(h.dir, "verify.sock"),
 		Console: filepath.Join(h.dir, "console.sock"),
@@ -134,6 +139,7 @@ func (h *house) apply(in Input) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	h.snapshot = s
 	h.ads.set(h.t, s)
 }
 

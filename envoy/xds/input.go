@@ -32,6 +32,7 @@ type Input struct {
 // Sockets are the paths of our own unix sockets.
 type Sockets struct {
 	Control string // gRPC: ext_authz
+	Leash   string // gRPC: ext_proc, one stream for each stream that may last
 	HTTP    string // HTTP/1.1: pages
 	Verify  string // HTTP/1.1: the built-in upstream
 	Console string // HTTP/2: the console
@@ -54,8 +55,8 @@ func (in *Input) check() error {
 	switch {
 	case in.Config == nil:
 		return errors.New("no configuration")
-	case in.Sockets.Control == "" || in.Sockets.HTTP == "":
-		return errors.New("no sockets for control and pages")
+	case in.Sockets.Control == "" || in.Sockets.Leash == "" || in.Sockets.HTTP == "":
+		return errors.New("no sockets for control, leash and pages")
 	case len(in.Certificates) == 0 && !in.Config.InsecureServer:
 		return errors.New("no certificate for the listener")
 	}

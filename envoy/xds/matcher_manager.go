@@ -92,7 +92,7 @@ func readManager(s *Snapshot) (manager, *routev3.RouteConfiguration, error) {
 
 // filtersThatKeep leave the route as it was chosen.
 var filtersThatKeep = []string{
-	filterTrailers, filterClientCertificate, filterAuthorize, filterCleanUpstream,
+	filterTrailers, filterClientCertificate, filterAuthorize, filterLeash, filterCleanUpstream,
 	filterCleanResponse, filterRewriteHeaders, filterRouter,
 }
 

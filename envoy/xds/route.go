@@ -23,13 +23,19 @@ func (b *builder) routes(c candidate) []*routev3.Route {
 	route := &routev3.Route{
 		Name:                 r.ID,
 		Match:                match,
-		TypedPerFilterConfig: map[string]*anypb.Any{filterAuthorize: b.checkRoute(r)},
+		TypedPerFilterConfig: make(map[string]*anypb.Any, 3),
 		ResponseHeadersToAdd: b.responseHeaders(r, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD),
 	}
 	if r.Console {
 		// Its pages are ours, as those of internalRoute.
 		route.ResponseHeadersToAdd = b.responseHeaders(r, corev3.HeaderValueOption_ADD_IF_ABSENT)
 		route.RequestHeadersToAdd = append(route.RequestHeadersToAdd, clientAddress())
+	}
+	// What answers by itself answers at once.
+	held := r.Redirect == nil && r.Response == nil && b.holdsAll(r)
+	route.TypedPerFilterConfig[filterAuthorize] = b.checkRoute(r, held)
+	if held {
+		route.TypedPerFilterConfig[filterLeash] = b.always()
 	}
 	if len(r.RewriteResponseHeaders) > 0 {
 		route.TypedPerFilterConfig[filterRewriteHeaders] = b.rewrites(r.RewriteResponseHeaders)
