@@ -103,6 +103,9 @@ type auditEntry struct {
 	records    []policy.RecordSeen
 	took       time.Duration
 	now        time.Time
+
+	again  bool          // decided before, and held on a leash since
+	lasted time.Duration // the stream that ends with this decision
 }
 
 // audit writes the line of one decision.
@@ -119,9 +122,15 @@ func (s *Server) audit(e *auditEntry) {
 		b = e.appendField(b, f)
 	}
 	b = e.appendDecision(b)
+	message := "authorize check"
+	if e.again {
+		message = "authorize stream ended"
+		b = append(b, `,"lasted":`...)
+		b = strconv.AppendFloat(b, e.lasted.Seconds(), 'f', 3, 64)
+	}
 	b = append(b, `,"took":`...)
 	b = strconv.AppendFloat(b, float64(e.took.Microseconds())/1000, 'f', 3, 64)
-	s.lines.add(appendEnd(b, e.now, "authorize check"))
+	s.lines.add(appendEnd(b, e.now, message))
 	if cap(b) <= 16<<10 {
 		*space = b
 		linePool.Put(space)

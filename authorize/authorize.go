@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,7 @@ type Server struct {
 	print          func(file string, line int, text string) // of hand-written Rego
 	externals      *externals
 	shadows        shadowCounts
+	leashes        *leashes
 
 	state  atomic.Pointer[succession] // nil before the first Apply
 	opened *cache[ticketKey, ticket.Ticket]
@@ -68,16 +70,21 @@ func New(o Options) (*Server, error) {
 		log: o.Log, recorder: o.Recorder, now: o.Now,
 		externals: &externals{o.Sessions, newCache[externalKey, externalValue](externalCacheSize)},
 		lines:     newLines(o.Audit), fallbackFields: parseLogFields(nil),
-		opened: newCache[ticketKey, ticket.Ticket](ticketCacheSize),
-		people: newCache[string, *person](personCacheSize),
+		opened:  newCache[ticketKey, ticket.Ticket](ticketCacheSize),
+		people:  newCache[string, *person](personCacheSize),
+		leashes: newLeashes(),
 	}
 	s.print = s.printed // once: a method value for each decision would be made anew
 	return s, nil
 }
 
-// Run writes the audit lines until ctx ends, and then what is left of them.
+// Run keeps watch over long-lived streams and writes the audit lines until ctx
+// ends, and then what is left of them. Call it once.
 func (s *Server) Run(ctx context.Context) error {
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watchLeashes(ctx) })
 	s.lines.run(ctx)
+	watching.Wait()
 	return nil
 }
 
@@ -96,6 +103,7 @@ func (s *Server) Prepare(st State) (apply func(), err error) {
 		}
 		s.shadows.keep(g.shadows)
 		s.state.Store(next)
+		s.leashes.changedAll()
 	}, nil
 }
 
@@ -119,6 +127,11 @@ func (s *Server) Acknowledged(generation uint64) {
 			return
 		}
 		if s.state.CompareAndSwap(last, &succession{current: last.current}) {
+			for id := range last.previous.routes {
+				if _, kept := last.current.routes[id]; !kept {
+					s.leashes.changed(dependency{dependsRoute, id})
+				}
+			}
 			return
 		}
 	}
@@ -165,29 +178,22 @@ func (s *Server) check(ctx context.Context, e *auditEntry) *response {
 	g, rt := e.generation, e.route
 	var cert clientCert
 	switch {
-	case !readable:
-		e.verdict = verdict{outcome: outcomeMalformed, reason: reasonMalformed}
-	case r.internal:
+	case r.internal && readable:
 		if needsSession(r.path) && r.hostname != g.signInName {
 			e.identity = s.identify(ctx, g, r, nil)
 		}
 		e.verdict = decideInternal(g, r, e.identity)
-		if e.verdict.outcome == outcomeAllow {
-			if e.identity.person == nil || !tellsWho(r.path) {
-				return plain
-			}
-			rt = g.ownPages
-		}
-	case rt == nil:
-		e.verdict = verdict{outcome: outcomeNotFound, reason: reasonRouteNotFound}
-	case rt.pathDecides && hasParameters(r.path):
-		e.verdict = verdict{outcome: outcomeMalformed, reason: reasonMalformed}
 	default:
-		e.identity = s.identify(ctx, g, r, rt)
-		if rt.needsCert {
-			cert = rt.certs.judge(r.leaf, r.chain)
+		cert = s.settle(ctx, e, readable)
+	}
+	if e.identity.person != nil {
+		s.sessions.Touch(e.identity.person.session.ID)
+	}
+	if r.internal && e.verdict.outcome == outcomeAllow {
+		if e.identity.person == nil || !tellsWho(r.path) {
+			return plain
 		}
-		s.decide(ctx, e, cert)
+		rt = g.ownPages
 	}
 	if e.verdict.outcome != outcomeAllow {
 		return s.no(ctx, g, rt, e)
@@ -200,7 +206,36 @@ func (s *Server) check(ctx context.Context, e *auditEntry) *response {
 	if r.internal {
 		return out // our own pages need the cookies
 	}
-	return r.cleaned(out, rt, g.cookieName)
+	out = r.cleaned(out, rt, g.cookieName)
+	if !r.lasts() {
+		return out
+	}
+	var told *person
+	if rt.personal {
+		told = e.identity.person
+	}
+	return r.withFacts(out, told)
+}
+
+// settle decides about a request to a route. It is all that a decision is: what
+// is decided again later, on a leash, is decided here.
+func (s *Server) settle(ctx context.Context, e *auditEntry, readable bool) (cert clientCert) {
+	r, rt := e.request, e.route
+	switch {
+	case !readable:
+		e.verdict = verdict{outcome: outcomeMalformed, reason: reasonMalformed}
+	case rt == nil:
+		e.verdict = verdict{outcome: outcomeNotFound, reason: reasonRouteNotFound}
+	case rt.pathDecides && hasParameters(r.path):
+		e.verdict = verdict{outcome: outcomeMalformed, reason: reasonMalformed}
+	default:
+		e.identity = s.identify(ctx, e.generation, r, rt)
+		if rt.needsCert {
+			cert = rt.certs.judge(r.leaf, r.chain)
+		}
+		s.decide(ctx, e, cert)
+	}
+	return cert
 }
 
 // no is a refusal, which is made for one request.

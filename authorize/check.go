@@ -14,6 +14,7 @@ const (
 	extensionRoute    = "route_id"
 	extensionPolicy   = "policy"
 	extensionInternal = "internal"
+	extensionLeash    = "leash"
 )
 
 // chainNamespace is the namespace of the dynamic metadata in which Envoy hands
@@ -32,6 +33,8 @@ type request struct {
 	routeID  string
 	digest   string // of the policy that Envoy's route was built with
 	internal bool   // a path of our own
+	held     bool   // every request of the route is held on a leash
+	wire     string // the question in bytes, of which all texts here are parts
 
 	method   string
 	host     string // as sent, with its port

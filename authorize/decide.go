@@ -122,12 +122,14 @@ func (s *Server) decide(ctx context.Context, e *auditEntry, cert clientCert) {
 	if id.person != nil {
 		facts.Person = id.person.facts
 	}
-	if s.recorder != nil && rt.readsRecords {
+	if (s.recorder != nil || e.again) && rt.readsRecords {
 		facts.Seen = e.see
 	}
 	e.facts = facts.Request
 	e.verdict = judge(rt.program.Decide(ctx, facts), id)
-	s.lookOn(ctx, e, facts)
+	if !e.again {
+		s.lookOn(ctx, e, facts)
+	}
 }
 
 // see keeps an external record that a policy or a shadow has looked up.

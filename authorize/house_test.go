@@ -86,6 +86,7 @@ type records struct {
 	externals map[string]*databroker.External // by type|key|value
 	touched   []string
 	fault     error
+	silent    bool // changes are not told
 }
 
 func (r *records) Session(_ context.Context, id string, _ uint64) (*databroker.Session, error) {
@@ -116,6 +117,12 @@ func (r *records) LastAccess(_ context.Context, id string) (time.Time, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.access[id], r.fault
+}
+
+func (r *records) Live() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.silent
 }
 
 func (r *records) Touch(id string) {
@@ -257,6 +264,7 @@ func (h *house) handle(sessionID, host string) string {
 type question struct {
 	route    string
 	internal bool
+	leash    bool // the route is held
 	method   string
 	host     string
 	path     string
@@ -295,6 +303,9 @@ func (q question) check() *authv3.CheckRequest {
 	extensions := map[string]string{extensionRoute: q.route, extensionPolicy: "digest"}
 	if q.internal {
 		extensions[extensionInternal] = "true"
+	}
+	if q.leash {
+		extensions[extensionLeash] = "true"
 	}
 	return &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
 		Source: &authv3.AttributeContext_Peer{

@@ -36,6 +36,9 @@ type Sessions interface {
 	LastAccess(ctx context.Context, id string) (time.Time, error)
 	// Touch notes that the session is in use. It does not block.
 	Touch(id string)
+	// Live reports whether changes are heard of as they happen. While they are
+	// not, who wants to know of one has to look.
+	Live() bool
 }
 
 // A standing says what is known about who asks.
@@ -199,7 +202,6 @@ func (s *Server) meet(ctx context.Context, session *databroker.Session) (standin
 		p = newPerson(session, user, directory, held)
 		s.people.put(session.ID, p)
 	}
-	s.sessions.Touch(session.ID)
 	return known, p, nil
 }
 

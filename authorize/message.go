@@ -69,6 +69,7 @@ func (l headerList) find(name string) (value string, ok bool) {
 // readMessage fills in what stands in the message as it is. The strings are
 // parts of wire.
 func (r *request) readMessage(wire string) error {
+	r.wire = wire
 	return eachField(wire, func(n uint64, v string) error {
 		if n != fieldAttributes {
 			return nil
@@ -139,6 +140,9 @@ func (r *request) readHTTP(n uint64, v string) error {
 		if !utf8.ValidString(h.value) {
 			return errMessage
 		}
+		if h.name == headerBound {
+			return nil // between Envoy's filters; no upstream sees it
+		}
 		r.headers = append(r.headers, h)
 	}
 	return nil
@@ -156,6 +160,8 @@ func (r *request) readExtension(entry string) error {
 		return text(&r.digest, value)
 	case extensionInternal:
 		r.internal = value == "true"
+	case extensionLeash:
+		r.held = value == "true"
 	}
 	return nil
 }

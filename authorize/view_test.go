@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,7 @@ type broker struct {
 	client *databroker.Client
 	view   *databroker.View
 	stop   func() // of the server; the view stays
+	told   atomic.Pointer[Server]
 }
 
 // startBroker serves a memory store over gRPC in memory until the test ends.
@@ -51,7 +53,12 @@ func startBroker(t testing.TB) *broker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	view, err := databroker.NewView(databroker.ViewOptions{Client: client})
+	b := &broker{client: client}
+	view, err := databroker.NewView(databroker.ViewOptions{Client: client, OnChange: func(typ, id string) {
+		if s := b.told.Load(); s != nil {
+			s.Changed(typ, id)
+		}
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +68,7 @@ func startBroker(t testing.TB) *broker {
 	parts.Go(func() { _ = server.Run(serving) })
 	parts.Go(func() { _ = g.Serve(listener) })
 	parts.Go(func() { _ = view.Run(viewing) })
-	b := &broker{client: client, view: view, stop: sync.OnceFunc(func() { stopServing(); g.Stop() })}
+	b.view, b.stop = view, sync.OnceFunc(func() { stopServing(); g.Stop() })
 	t.Cleanup(func() {
 		stopViewing()
 		b.stop()
@@ -95,6 +102,7 @@ func newHouseOn(t testing.TB, b *broker, rules map[string]string, change func(*c
 		t.Fatal(err)
 	}
 	h.apply()
+	b.told.Store(h.Server)
 	s := h.signIn("s-alice", "alice", "alice@corp.example", "engineers")
 	s.Version, s.IssuedAt, s.ExpiresAt = 0, time.Now(), time.Now().Add(30*time.Minute)
 	if err := b.client.PutSession(t.Context(), s); err != nil {

@@ -21,13 +21,13 @@ type External struct {
 	Data map[string]any `json:"data"` // numbers are json.Number once read back
 }
 
-// externalID is the record id. Type and key hold no bar, so that no two
+// ExternalID is the record id. Type and key hold no bar, so that no two
 // externals share one.
-func externalID(typ, key, value string) string { return typ + "|" + key + "|" + value }
+func ExternalID(typ, key, value string) string { return typ + "|" + key + "|" + value }
 
 // External returns the external record, or ErrNotFound.
 func (c *Client) External(ctx context.Context, typ, key, value string) (*External, error) {
-	e, err := get(ctx, c, TypeExternal, externalID(typ, key, value), c.externalFrom)
+	e, err := get(ctx, c, TypeExternal, ExternalID(typ, key, value), c.externalFrom)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (c *Client) PutExternal(ctx context.Context, e *External, o PutOptions) err
 			return fmt.Errorf("put external record: %w: %q holds a bar", ErrInvalid, part)
 		}
 	}
-	version, err := c.PutJSON(ctx, TypeExternal, externalID(e.Type, e.Key, e.Value), e, o)
+	version, err := c.PutJSON(ctx, TypeExternal, ExternalID(e.Type, e.Key, e.Value), e, o)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (c *Client) PutExternal(ctx context.Context, e *External, o PutOptions) err
 // DeleteExternal deletes the external record whatever its version. It is no
 // error if there is none.
 func (c *Client) DeleteExternal(ctx context.Context, typ, key, value string) error {
-	return c.Remove(ctx, TypeExternal, externalID(typ, key, value))
+	return c.Remove(ctx, TypeExternal, ExternalID(typ, key, value))
 }
 
 func (c *Client) externalFrom(r *Record) (*External, error) {
@@ -67,7 +67,7 @@ func (c *Client) externalFrom(r *Record) (*External, error) {
 // External returns the external record, or ErrNotFound, or ErrStale. A value
 // that is too long to be one is in no record.
 func (v *View) External(ctx context.Context, typ, key, value string) (*External, error) {
-	id := externalID(typ, key, value)
+	id := ExternalID(typ, key, value)
 	if checkKey(TypeExternal, id) != nil {
 		return nil, ErrNotFound
 	}

@@ -1,0 +1,75 @@
+package authorize
+
+import (
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+// By the time Envoy takes up a leash, the request has become what its upstream
+// gets: our cookies are gone. So the answer to the first question carries the
+// whole question as metadata, which stays with the stream inside Envoy, and the
+// leash brings it back. No client can write there, and nothing has to be
+// remembered here between the two: they may meet different replicas.
+const (
+	factsNamespace = "envoy.filters.http.ext_authz" // of what ext_authz is answered
+	factsField     = "facts"
+	sessionField   = "session"
+)
+
+// headerBound ends a stream after a time, however its client behaves. Envoy sets
+// it on every request, and the leash takes it away (envoy/xds/filter_leash.go).
+const headerBound = "x-envoy-upstream-stream-duration-ms"
+
+// lasts reports whether Envoy will hold r on a leash. It looks for what Envoy
+// looks for: where Envoy finds more, the leash has no facts and is refused.
+func (r *request) lasts() bool {
+	if r.held || r.method == "CONNECT" {
+		return true
+	}
+	if _, upgrade := r.headers.find("upgrade"); upgrade {
+		return true
+	}
+	return strings.Contains(strings.ToLower(r.headers.get("content-type")), "grpc")
+}
+
+// withFacts returns out with the question that it answers, and with the session
+// of the person whom the upstream is told of; nil is nobody.
+func (r *request) withFacts(out *response, told *person) *response {
+	facts := &structpb.Struct{Fields: map[string]*structpb.Value{
+		// A text of protocol buffers is UTF-8, and a message is not.
+		factsField: structpb.NewStringValue(base64.RawStdEncoding.EncodeToString([]byte(r.wire))),
+	}}
+	if told != nil {
+		facts.Fields[sessionField] = structpb.NewStringValue(told.session.ID)
+	}
+	if out.wire == nil {
+		message := proto.Clone(out.message).(*authv3.CheckResponse)
+		message.DynamicMetadata = facts
+		return &response{message: message}
+	}
+	more, err := proto.Marshal(&authv3.CheckResponse{DynamicMetadata: facts})
+	if err != nil {
+		return out // without facts the leash is refused
+	}
+	return &response{wire: slices.Concat(out.wire, more)} // merged, as in clean.go
+}
+
+// errNoFacts is why a leash is refused that does not say what it is about.
+var errNoFacts = errors.New("the leash comes without the facts of its request")
+
+// readFacts returns what withFacts said about the request of a leash.
+func readFacts(in *extprocv3.ProcessingRequest) (wire, session string, err error) {
+	fields := in.GetMetadataContext().GetFilterMetadata()[factsNamespace].GetFields()
+	plain, err := base64.RawStdEncoding.DecodeString(fields[factsField].GetStringValue())
+	if err != nil || len(plain) == 0 {
+		return "", "", errNoFacts
+	}
+	return string(plain), fields[sessionField].GetStringValue(), nil
+}
