@@ -102,7 +102,10 @@ func (h *house) openBroker(ctx context.Context, cfg *config.Config) (err error) 
 	if h.client, err = databroker.NewClient(databroker.ClientOptions{Conn: h.conn, Secret: h.keys.root}); err != nil {
 		return err
 	}
-	h.view, err = databroker.NewView(databroker.ViewOptions{Client: h.client, Log: h.log})
+	h.view, err = databroker.NewView(databroker.ViewOptions{
+		Client: h.client, Log: h.log,
+		OnChange: func(typ, id string) { h.authorize.Changed(typ, id) }, // it is there before the view runs
+	})
 	return err
 }
 

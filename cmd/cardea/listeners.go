@@ -24,7 +24,7 @@ type sockets struct {
 }
 
 // testSockets stand in where nothing is served.
-var testSockets = xds.Sockets{Control: "/run/cardea/control.sock", HTTP: "/run/cardea/http.sock", Verify: "/run/cardea/verify.sock", Console: "/run/cardea/console.sock"}
+var testSockets = xds.Sockets{Control: "/run/cardea/control.sock", Leash: "/run/cardea/leash.sock", HTTP: "/run/cardea/http.sock", Verify: "/run/cardea/verify.sock", Console: "/run/cardea/console.sock"}
 
 // newSockets makes the folder. It lies in the system's temporary folder: paths
 // of unix sockets are short (108 bytes), and a data folder may be deep.
@@ -36,7 +36,7 @@ func newSockets() (*sockets, error) {
 	in := func(name string) string { return filepath.Join(dir, name) }
 	return &sockets{
 		dir: dir, broker: in("broker.sock"),
-		Sockets: xds.Sockets{Control: in("control.sock"), HTTP: in("http.sock"), Verify: in("verify.sock"), Console: in("console.sock")},
+		Sockets: xds.Sockets{Control: in("control.sock"), Leash: in("leash.sock"), HTTP: in("http.sock"), Verify: in("verify.sock"), Console: in("console.sock")},
 	}, nil
 }
 

@@ -39,7 +39,7 @@ func (h *house) metrics() http.Handler {
 		return 0
 	})
 	gauge("envoy_restarts_total", "How often Envoy has been started again.", func() float64 { return float64(h.envoy.Restarts()) })
-	registry.MustRegister(policyFigures{h})
+	registry.MustRegister(policyFigures{h}, leashFigures{h})
 	own := promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
@@ -87,5 +87,38 @@ func (f policyFigures) Collect(to chan<- prometheus.Metric) {
 		stats := f.house.journal.Stats()
 		to <- prometheus.MustNewConstMetric(droppedFigure, prometheus.CounterValue, float64(stats.Dropped))
 		to <- prometheus.MustNewConstMetric(recordedFigure, prometheus.GaugeValue, float64(stats.Bytes))
+	}
+}
+
+// leashFigures are those of long-lived streams.
+type leashFigures struct{ house *house }
+
+var (
+	leashesFigure = prometheus.NewDesc("pomerium_streams_held",
+		"Long-lived streams that are open and watched over.", nil, nil)
+	leashBytesFigure = prometheus.NewDesc("pomerium_streams_held_bytes",
+		"What is remembered of the requests of those streams, in bytes.", nil, nil)
+	leashesOpenedFigure = prometheus.NewDesc("pomerium_streams_held_total",
+		"Long-lived streams that were opened.", nil, nil)
+	leashesEndedFigure = prometheus.NewDesc("pomerium_streams_ended_total",
+		"Long-lived streams that are over: closed by a side of theirs, or why they were ended.", []string{"reason"}, nil)
+)
+
+// Describe is that of prometheus.Collector.
+func (leashFigures) Describe(to chan<- *prometheus.Desc) {
+	to <- leashesFigure
+	to <- leashBytesFigure
+	to <- leashesOpenedFigure
+	to <- leashesEndedFigure
+}
+
+// Collect is that of prometheus.Collector.
+func (f leashFigures) Collect(to chan<- prometheus.Metric) {
+	stats := f.house.authorize.LeashStats()
+	to <- prometheus.MustNewConstMetric(leashesFigure, prometheus.GaugeValue, float64(stats.Open))
+	to <- prometheus.MustNewConstMetric(leashBytesFigure, prometheus.GaugeValue, float64(stats.Bytes))
+	to <- prometheus.MustNewConstMetric(leashesOpenedFigure, prometheus.CounterValue, float64(stats.Opened))
+	for reason, n := range stats.Ended {
+		to <- prometheus.MustNewConstMetric(leashesEndedFigure, prometheus.CounterValue, float64(n), reason)
 	}
 }

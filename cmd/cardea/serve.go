@@ -136,11 +136,14 @@ func (h *house) listen(ctx, last context.Context, g *errgroup.Group, cfg *config
 		grpc.InitialWindowSize(decisionWindow), grpc.InitialConnWindowSize(decisionWindow))
 	h.authorize.Register(control)
 	h.ads.Register(control)
+	leash := grpc.NewServer(grpc.MaxConcurrentStreams(1<<16), grpc.SharedWriteBuffer(true))
+	h.authorize.RegisterLeashes(leash)
 	broker := grpc.NewServer(grpc.MaxRecvMsgSize(32<<20), grpc.MaxSendMsgSize(32<<20))
 	h.broker.Register(broker)
 	return errors.Join(
 		serveGRPC(last, g, broker, h.sockets.broker),
 		serveGRPC(ctx, g, control, h.sockets.Control),
+		serveGRPC(ctx, g, leash, h.sockets.Leash),
 		serveHTTP(ctx, g, h.web(), "unix", h.sockets.HTTP),
 		serveHTTP(ctx, g, h.verify.Handler(), "unix", h.sockets.Verify),
 		h.serveConsole(ctx, g),
