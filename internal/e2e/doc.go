@@ -27,6 +27,7 @@
 //	policy_*_test.go    policies by name, their folder, Rego, shadow; explain and replay
 //	differential_test.go  what the policy saw is what the upstream received
 //	mtls_test.go        client certificates in three modes
+//	leash_test.go       streams that last, and what ends them
 //	browser_test.go     the sign-in in Chromium
 //
 // The parts have tests of their own beside them; what stands here needs the

@@ -38,6 +38,7 @@ type received struct {
 //	/echo/header      sets the response header named by "name" to "value"
 //	/echo/slow        answers after the "for" in the query, or never when the client leaves
 //	/echo/ws          sends back websocket messages
+//	/echo/ticks       sends a line again and again until the client leaves
 //	/echo/stream      sends a line at once and another when the client has left or 30 s have passed
 type upstream struct {
 	name   string
@@ -90,6 +91,14 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d, _ := time.ParseDuration(query.Get("for"))
 		if !waitFor(r, d) {
 			return
+		}
+	case "/echo/ticks":
+		for {
+			_, _ = io.WriteString(w, "tick\n")
+			_ = http.NewResponseController(w).Flush()
+			if !waitFor(r, 20*time.Millisecond) {
+				return
+			}
 		}
 	case "/echo/stream":
 		_, _ = io.WriteString(w, "begun\n")
