@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -377,4 +378,76 @@ func TestStreamsEndWithTheirSession(t *testing.T) {
 	for _, s := range all {
 		s.ends(t)
 	}
+}
+
+// TestTwoThousandStreams are a person's, over twenty connections, beside one of
+// somebody else.
+func TestTwoThousandStreams(t *testing.T) {
+	const connections, each = 20, 100 // as many as a connection carries
+	h := launchLasting(t, "circuit_breaker_thresholds: {max_connections: 9999, max_pending_requests: 9999, max_requests: 9999}")
+	anns, bobs := h.visitor(t, ann), h.visitor(t, bob)
+	his := bobs.events(t)
+	settled := h.resident(t)
+	over := make(chan struct{}, connections*each)
+	for range connections {
+		c := anns.in.client(t, clientOptions{http2: true}).http
+		c.Timeout = 0
+		for range each {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.in.at("events.localhost/echo/hold"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Cookie", anns.cookies(t, "events.localhost"))
+			resp, err := c.Do(req)
+			if err != nil || resp.StatusCode != http.StatusOK {
+				t.Fatalf("%v %v", resp, err)
+			}
+			go func() {
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+				over <- struct{}{}
+			}()
+		}
+	}
+	if open := h.figure(t, "pomerium_streams_held"); open != connections*each+1 {
+		t.Fatalf("%v streams are held", open)
+	}
+	full := h.resident(t)
+	for i, of := range []string{"the program", "Envoy"} {
+		t.Logf("%s: %d MiB with no streams, %d MiB with %d: %.1f KiB each", of, settled[i]>>20, full[i]>>20, connections*each, float64(full[i]-settled[i])/connections/each/1024)
+	}
+	mark := h.in.logs.mark()
+	h.in.write(t, h.expand(everybody, ", set_response_headers: {X-New: '1'}"))
+	h.in.logs.awaitLog(t, mark, h.in.ended, "message", "configuration in force")
+	if len(over) != 0 {
+		t.Errorf("%d streams ended with a change of something else", len(over))
+	}
+	began := time.Now()
+	anns.follow(t, anns.get(t, h.in.at("plain.localhost/.pomerium/sign_out"), "Sec-Fetch-Site", "same-origin"), "Accept", "text/html")
+	for n := range connections * each {
+		select {
+		case <-over:
+		case <-time.After(patience):
+			t.Fatalf("only %d streams have ended", n)
+		}
+	}
+	t.Logf("all ended within %v of the beginning of the sign-out", time.Since(began).Round(time.Millisecond))
+	his.goesOn(t)
+}
+
+// resident returns how much memory the program and its Envoy take, in bytes.
+func (h *lasting) resident(t *testing.T) (of [2]int) {
+	t.Helper()
+	for i, pid := range []int{h.in.cmd.Process.Pid, h.in.envoyPID(t, 0)} {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			t.Skip("what a process takes is told on Linux alone")
+		}
+		for line := range strings.Lines(string(text)) {
+			if n, _ := fmt.Sscanf(line, "VmRSS: %d kB", &of[i]); n == 1 {
+				of[i] <<= 10
+			}
+		}
+	}
+	return of
 }

@@ -39,6 +39,7 @@ type received struct {
 //	/echo/slow        answers after the "for" in the query, or never when the client leaves
 //	/echo/ws          sends back websocket messages
 //	/echo/ticks       sends a line again and again until the client leaves
+//	/echo/hold        begins an answer and sends no more until the client leaves
 //	/echo/stream      sends a line at once and another when the client has left or 30 s have passed
 type upstream struct {
 	name   string
@@ -100,6 +101,10 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
+	case "/echo/hold":
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		return
 	case "/echo/stream":
 		_, _ = io.WriteString(w, "begun\n")
 		_ = http.NewResponseController(w).Flush()
