@@ -2,9 +2,11 @@
 // and what is its upstream to be told?
 //
 // It owns the way from a CheckRequest of ext_authz (envoy.service.auth.v3) to a
-// CheckResponse and the audit line about it. In come configurations with their
-// compiled policies, and questions; out go allowances with identity headers,
-// redirects to sign in, and errors. Which route a request belongs to is Envoy's
+// CheckResponse and the audit line about it, and the watch over what it let in
+// and lasts (ext_proc, envoy.service.ext_proc.v3). In come configurations with
+// their compiled policies, questions, leashes, and word of changed records; out
+// go allowances with identity headers, redirects to sign in, errors, and the ends
+// of streams. Which route a request belongs to is Envoy's
 // to say, what a policy means policy's, whether a session lives the
 // databroker's, how a person signs in authenticate's.
 //
@@ -30,6 +32,13 @@
 //	audit.go        one line for each decision; lines.go writes them
 //	shadow.go       what shadow policies would have decided: counts and lines
 //	record.go       the decision and its facts, for who keeps them
+//
+// A stream that lasts meets, after that:
+//
+//	leash_facts.go  which requests last; the question, to come back with the leash
+//	leash_serve.go  gRPC: one call for each stream, which ends with it
+//	leash.go        all that are held, by what they depend on
+//	leash_watch.go  a change, or the time -> decided anew, by decide.go; or ended
 //
 // Doubt denies: the zero verdict is a fault and a fault is 503, a route that
 // neither the newest generation nor the one before knows is 404, a path that

@@ -38,8 +38,16 @@ func (h leashService) Process(stream extprocv3.ExternalProcessor_ProcessServer) 
 	case <-over:
 		return nil
 	case <-l.ended:
-		return status.Error(codes.PermissionDenied, l.why)
+		return l.parting()
 	}
+}
+
+// parting is the error that ends the stream of l.
+func (l *leash) parting() error {
+	if l.why == reasonStopping {
+		return status.Error(codes.Unavailable, l.why)
+	}
+	return status.Error(codes.PermissionDenied, l.why)
 }
 
 // hold takes the first message of a stream and decides about it once more: what
@@ -63,7 +71,7 @@ func (s *Server) hold(stream extprocv3.ExternalProcessor_ProcessServer) (*leash,
 	s.decideAgain(stream.Context(), l)
 	select {
 	case <-l.ended:
-		return nil, status.Error(codes.PermissionDenied, l.why)
+		return nil, l.parting()
 	default:
 	}
 	if err := stream.Send(goOn); err != nil {

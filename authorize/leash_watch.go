@@ -113,7 +113,8 @@ func (s *Server) judgeLeash(ctx context.Context, l *leash, e *auditEntry) (rest 
 			e.verdict = verdict{reason: reasonPanic}
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, maxCheck)
+	// That a client leaves, or that we stop, is no reason to decide otherwise.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxCheck)
 	defer cancel()
 	state := s.state.Load()
 	if err := e.request.readMessage(l.wire); err != nil || state == nil {

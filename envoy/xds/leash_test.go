@@ -205,6 +205,21 @@ func TestWhatIsHeld(t *testing.T) {
 	}
 }
 
+// TestWhereARequestMayTakeLongAllAreHeld: its answer may come meanwhile.
+func TestWhereARequestMayTakeLongAllAreHeld(t *testing.T) {
+	t.Parallel()
+	h := leashHouse(t, "timeout_read: 0s\n")
+	for url, want := range map[string]int{
+		"https://app.example.com/": 1, "https://grpc.example.com/": 1, "https://say.example.com/": 0, "https://app.example.com/.pomerium/": 0,
+	} {
+		before, _ := h.leashes.count()
+		h.get(t, true, "GET", url, nil)
+		if held := len(h.leashes.since(before)); held != want {
+			t.Errorf("%s: %d leashes, want %d", url, held, want)
+		}
+	}
+}
+
 // streams opens one of each kind that lasts; each returns the connection and a
 // reader that has read its beginning.
 var streams = map[string]func(t *testing.T, h *house) (io.Closer, *bufio.Reader){

@@ -89,6 +89,9 @@ routes:
 		{"a route whose upstream takes longer", func() Input {
 			return inputOf(load(t, base+strings.Replace(one, "a.example.com,", "a.example.com, timeout: 1m,", 1)), certificate)
 		}, 0},
+		{"a route whose requests are held from now on", func() Input {
+			return inputOf(load(t, base+strings.Replace(one, "a.example.com,", "a.example.com, timeout: 0s,", 1)), certificate)
+		}, 0},
 		{"a setting of all upstreams", func() Input {
 			return inputOf(load(t, base+"circuit_breaker_thresholds: {max_requests: 5}"+one), certificate)
 		}, 2},
