@@ -52,6 +52,14 @@ func (b *builder) cleanResponseFilter() *matchingv3.ExtensionWithMatcher {
 
 // onlyWhere runs a filter where at least one of the predicates holds.
 func (b *builder) onlyWhere(name string, filter proto.Message, any ...*xdsmatcherv3.Matcher_MatcherList_Predicate) *matchingv3.ExtensionWithMatcher {
+	return &matchingv3.ExtensionWithMatcher{
+		ExtensionConfig: &corev3.TypedExtensionConfig{Name: name, TypedConfig: b.any(filter)},
+		XdsMatcher:      b.skipUnless(any...),
+	}
+}
+
+// skipUnless skips a filter unless at least one of the predicates holds.
+func (b *builder) skipUnless(any ...*xdsmatcherv3.Matcher_MatcherList_Predicate) *xdsmatcherv3.Matcher {
 	some := any[0]
 	if len(any) > 1 {
 		some = &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_OrMatcher{
@@ -61,17 +69,14 @@ func (b *builder) onlyWhere(name string, filter proto.Message, any ...*xdsmatche
 	none := &xdsmatcherv3.Matcher_MatcherList_Predicate{
 		MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: some},
 	}
-	return &matchingv3.ExtensionWithMatcher{
-		ExtensionConfig: &corev3.TypedExtensionConfig{Name: name, TypedConfig: b.any(filter)},
-		XdsMatcher: &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: &xdsmatcherv3.Matcher_MatcherList{
-			Matchers: []*xdsmatcherv3.Matcher_MatcherList_FieldMatcher{{
-				Predicate: none,
-				OnMatch: &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{
-					Action: &xdscorev3.TypedExtensionConfig{Name: "skip", TypedConfig: b.any(&skipv3.SkipFilter{})},
-				}},
+	return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: &xdsmatcherv3.Matcher_MatcherList{
+		Matchers: []*xdsmatcherv3.Matcher_MatcherList_FieldMatcher{{
+			Predicate: none,
+			OnMatch: &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{
+				Action: &xdscorev3.TypedExtensionConfig{Name: "skip", TypedConfig: b.any(&skipv3.SkipFilter{})},
 			}},
-		}}},
-	}
+		}},
+	}}}
 }
 
 // look is a predicate on one input. Headers of one name are looked at as one,

@@ -55,12 +55,23 @@ func (b *builder) boundHeader() *mutationrulesv3.HeaderMutation {
 		corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD)
 }
 
-// leashFilter holds upgrades, CONNECT and gRPC, on whatever route. The headers
-// decide without which there would be no such thing, never one that a client may
-// leave out. authorize looks for the same, no finer (authorize/leash_facts.go):
-// what it does not expect here has no facts and is refused.
+// leashFilter holds nothing by itself. The table of routes says what is held, so
+// that a request without a route, which ext_authz passes over and which the
+// router answers, needs no leash.
 func (b *builder) leashFilter() *matchingv3.ExtensionWithMatcher {
-	return b.onlyWhere(filterLeash, b.leash(),
+	return &matchingv3.ExtensionWithMatcher{
+		ExtensionConfig: &corev3.TypedExtensionConfig{Name: filterLeash, TypedConfig: b.any(b.leash())},
+		XdsMatcher:      b.whatLasts(),
+	}
+}
+
+// whatLasts skips the filter for all but upgrades, CONNECT and gRPC, on whatever
+// route. The headers decide without which there would be no such thing, never
+// one that a client may leave out. authorize looks for the same, no finer
+// (authorize/leash_facts.go): what it does not expect here has no facts and is
+// refused.
+func (b *builder) whatLasts() *xdsmatcherv3.Matcher {
+	return b.skipUnless(
 		b.look(requestHeader("upgrade"), anything()),
 		b.look(requestHeader(":method"), &xdsmatcherv3.StringMatcher{
 			MatchPattern: &xdsmatcherv3.StringMatcher_Exact{Exact: "CONNECT"},

@@ -178,6 +178,7 @@ func TestWhatIsHeld(t *testing.T) {
 		{"one that accepts events", "GET", "https://app.example.com/", false, http.Header{"Accept": {"text/event-stream"}}, 0},
 		{"a path of ours", "GET", "https://app.example.com/.pomerium/", false, nil, 0},
 		{"a host that is not there, as gRPC", "POST", "https://no.example.com/", true, http.Header{"Content-Type": {"application/grpc"}}, 0},
+		{"a tunnel to nowhere", "CONNECT", "https://app.example.com:22", true, nil, 0},
 		{"a route with a long timeout", "GET", "https://slow.example.com/", false, nil, 1},
 		{"without Accept", "GET", "https://slow.example.com/", true, http.Header{"Accept": nil}, 1},
 		{"fixed text", "GET", "https://say.example.com/", false, nil, 0},

@@ -22,9 +22,14 @@ type table struct {
 // readTable prepares routes for looking up.
 func readTable(routes *routev3.RouteConfiguration) (*table, error) {
 	const fields = "name virtual_hosts ignore_port_in_host_matching " +
-		"request_headers_to_remove max_direct_response_body_size_bytes" // these come after the choice
+		"request_headers_to_remove max_direct_response_body_size_bytes typed_per_filter_config" // these come after the choice
 	if err := known(routes, fields); err != nil {
 		return nil, err
+	}
+	for filter := range routes.TypedPerFilterConfig {
+		if filter != filterLeash { // of authorize, each route speaks for itself
+			return nil, unsure("filter %q is configured for all routes at once", filter)
+		}
 	}
 	t := &table{
 		ignorePort: routes.IgnorePortInHostMatching,

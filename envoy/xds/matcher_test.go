@@ -185,6 +185,9 @@ func TestMatcherRefusesWhatItDoesNotRead(t *testing.T) {
 		{"a route that nobody is asked about", func(_ *hcmv3.HttpConnectionManager, r *routev3.RouteConfiguration) {
 			r.VirtualHosts[0].Routes[0].TypedPerFilterConfig = nil
 		}},
+		{"all routes that nobody is asked about", func(_ *hcmv3.HttpConnectionManager, r *routev3.RouteConfiguration) {
+			r.TypedPerFilterConfig[filterAuthorize] = r.TypedPerFilterConfig[filterLeash]
+		}},
 		{"a field of tomorrow", func(_ *hcmv3.HttpConnectionManager, r *routev3.RouteConfiguration) {
 			r.VirtualHosts[0].Routes[0].Match.ProtoReflect().SetUnknown([]byte{0xf8, 0x3f, 1})
 		}},
