@@ -181,6 +181,12 @@ func (e *auditEntry) dependsOn() []dependency {
 			dependency{databroker.TypeSession, p.session.ID},
 			dependency{databroker.TypeUser, p.key},
 			dependency{databroker.TypeDirectoryUser, p.key}) // also where there is none
+		for _, proof := range p.session.Devices {
+			deps = append(deps, dependency{databroker.TypeDevice, proof.DeviceID})
+		}
+		for _, id := range p.user.GrantIDs {
+			deps = append(deps, dependency{databroker.TypeGrant, id})
+		}
 	}
 	for _, seen := range e.records {
 		deps = append(deps, dependency{databroker.TypeExternal, databroker.ExternalID(seen.Type, string(seen.Key), seen.Value)})
