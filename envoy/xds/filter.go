@@ -28,13 +28,11 @@ func (b *builder) httpFilters() []*hcmv3.HttpFilter {
 	if b.asksClientCertificate() {
 		filters = append(filters, b.filter(filterClientCertificate, b.clientCertificateFilter()))
 	}
-	leash := b.filter(filterLeash, b.leashFilter())
-	leash.Disabled = true // but for requests that have a route: no other was decided about
 	rewrite := b.filter(filterRewriteHeaders, b.rewriteHeadersFilter())
 	rewrite.Disabled = true // but for the routes that ask for it
 	return append(filters,
 		b.filter(filterAuthorize, b.authorizeFilter()),
-		leash,
+		b.filter(filterLeash, b.leashFilter()),
 		b.filter(filterCleanUpstream, b.cleanUpstreamFilter()),
 		b.filter(filterCleanResponse, b.cleanResponseFilter()),
 		rewrite,

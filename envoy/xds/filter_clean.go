@@ -51,32 +51,40 @@ func (b *builder) cleanResponseFilter() *matchingv3.ExtensionWithMatcher {
 }
 
 // onlyWhere runs a filter where at least one of the predicates holds.
-func (b *builder) onlyWhere(name string, filter proto.Message, any ...*xdsmatcherv3.Matcher_MatcherList_Predicate) *matchingv3.ExtensionWithMatcher {
+func (b *builder) onlyWhere(name string, filter proto.Message, predicates ...*xdsmatcherv3.Matcher_MatcherList_Predicate) *matchingv3.ExtensionWithMatcher {
+	none := &xdsmatcherv3.Matcher_MatcherList_Predicate{
+		MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: oneOf(predicates...)},
+	}
 	return &matchingv3.ExtensionWithMatcher{
 		ExtensionConfig: &corev3.TypedExtensionConfig{Name: name, TypedConfig: b.any(filter)},
-		XdsMatcher:      b.skipUnless(any...),
+		XdsMatcher:      b.where(none, "skip", &skipv3.SkipFilter{}),
 	}
 }
 
-// skipUnless skips a filter unless at least one of the predicates holds.
-func (b *builder) skipUnless(any ...*xdsmatcherv3.Matcher_MatcherList_Predicate) *xdsmatcherv3.Matcher {
-	some := any[0]
-	if len(any) > 1 {
-		some = &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_OrMatcher{
-			OrMatcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_PredicateList{Predicate: any},
-		}}
-	}
-	none := &xdsmatcherv3.Matcher_MatcherList_Predicate{
-		MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: some},
-	}
+// where does what action says where the predicate holds, and nothing elsewhere.
+func (b *builder) where(predicate *xdsmatcherv3.Matcher_MatcherList_Predicate, name string, action proto.Message) *xdsmatcherv3.Matcher {
 	return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: &xdsmatcherv3.Matcher_MatcherList{
 		Matchers: []*xdsmatcherv3.Matcher_MatcherList_FieldMatcher{{
-			Predicate: none,
-			OnMatch: &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{
-				Action: &xdscorev3.TypedExtensionConfig{Name: "skip", TypedConfig: b.any(&skipv3.SkipFilter{})},
-			}},
+			Predicate: predicate,
+			OnMatch:   b.doing(name, action),
 		}},
 	}}}
+}
+
+func (b *builder) doing(name string, action proto.Message) *xdsmatcherv3.Matcher_OnMatch {
+	return &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{
+		Action: &xdscorev3.TypedExtensionConfig{Name: name, TypedConfig: b.any(action)},
+	}}
+}
+
+// oneOf holds where at least one of the predicates does.
+func oneOf(predicates ...*xdsmatcherv3.Matcher_MatcherList_Predicate) *xdsmatcherv3.Matcher_MatcherList_Predicate {
+	if len(predicates) == 1 {
+		return predicates[0]
+	}
+	return &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_OrMatcher{
+		OrMatcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_PredicateList{Predicate: predicates},
+	}}
 }
 
 // look is a predicate on one input. Headers of one name are looked at as one,

@@ -7,7 +7,7 @@ import (
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	mutationrulesv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	matchingv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/matching/v3"
+	compositev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/composite/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
@@ -55,23 +55,23 @@ func (b *builder) boundHeader() *mutationrulesv3.HeaderMutation {
 		corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD)
 }
 
-// leashFilter holds nothing by itself. The table of routes says what is held, so
-// that a request without a route, which ext_authz passes over and which the
-// router answers, needs no leash.
-func (b *builder) leashFilter() *matchingv3.ExtensionWithMatcher {
-	return &matchingv3.ExtensionWithMatcher{
-		ExtensionConfig: &corev3.TypedExtensionConfig{Name: filterLeash, TypedConfig: b.any(b.leash())},
-		XdsMatcher:      b.whatLasts(),
-	}
+// leashFilter holds nothing by itself: the table of routes says what is held. So
+// a request without a route, which ext_authz passes over and the router answers,
+// is not. Only where something is held is a filter of ext_proc made: making one
+// and passing it over would cost every request more than all looks at its
+// headers.
+func (b *builder) leashFilter() *compositev3.Composite {
+	return &compositev3.Composite{NamedFilterChains: map[string]*compositev3.FilterChainConfiguration{
+		filterLeash: {TypedConfig: []*corev3.TypedExtensionConfig{{Name: filterLeash, TypedConfig: b.any(b.leash())}}},
+	}}
 }
 
-// whatLasts skips the filter for all but upgrades, CONNECT and gRPC, on whatever
-// route. The headers decide without which there would be no such thing, never
-// one that a client may leave out. authorize looks for the same, no finer
-// (authorize/leash_facts.go): what it does not expect here has no facts and is
-// refused.
-func (b *builder) whatLasts() *xdsmatcherv3.Matcher {
-	return b.skipUnless(
+// whatLasts holds upgrades, CONNECT and gRPC, on whatever route. The headers
+// decide without which there would be no such thing, never one that a client may
+// leave out. authorize looks for the same, no finer (authorize/leash_facts.go):
+// what it does not expect here has no facts and is refused.
+func (b *builder) whatLasts() *anypb.Any {
+	return b.any(&compositev3.CompositePerRoute{Matcher: b.where(oneOf(
 		b.look(requestHeader("upgrade"), anything()),
 		b.look(requestHeader(":method"), &xdsmatcherv3.StringMatcher{
 			MatchPattern: &xdsmatcherv3.StringMatcher_Exact{Exact: "CONNECT"},
@@ -79,7 +79,18 @@ func (b *builder) whatLasts() *xdsmatcherv3.Matcher {
 		b.look(requestHeader("content-type"), &xdsmatcherv3.StringMatcher{
 			MatchPattern: &xdsmatcherv3.StringMatcher_Contains{Contains: "grpc"}, IgnoreCase: true,
 		}),
-	)
+	), "hold", hold())})
+}
+
+// everything holds all requests of a route.
+func (b *builder) everything() *anypb.Any {
+	return once(b, "everything", func() *anypb.Any {
+		return b.any(&compositev3.CompositePerRoute{Matcher: &xdsmatcherv3.Matcher{OnNoMatch: b.doing("hold", hold())}})
+	})
+}
+
+func hold() *compositev3.ExecuteFilterAction {
+	return &compositev3.ExecuteFilterAction{FilterChainName: filterLeash}
 }
 
 func (b *builder) leash() *extprocv3.ExternalProcessor {
@@ -128,11 +139,4 @@ const maxLeashResponse = 16 << 10
 func (b *builder) holdsAll(r *config.Route) bool {
 	timeout := b.c.UpstreamTimeout(r)
 	return timeout <= 0 || timeout > longTimeout || b.readsLong()
-}
-
-// always holds every request of a route: nothing there skips the filter.
-func (b *builder) always() *anypb.Any {
-	return once(b, "always", func() *anypb.Any {
-		return b.any(&matchingv3.ExtensionWithMatcherPerRoute{XdsMatcher: &xdsmatcherv3.Matcher{}})
-	})
 }

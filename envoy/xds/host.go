@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	matchingv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/matching/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -34,7 +33,7 @@ func (b *builder) routeConfigurations() map[string]proto.Message {
 	table := &routev3.RouteConfiguration{
 		Name:                     routesName,
 		IgnorePortInHostMatching: true,
-		TypedPerFilterConfig:     map[string]*anypb.Any{filterLeash: b.any(&matchingv3.ExtensionWithMatcherPerRoute{XdsMatcher: b.whatLasts()})},
+		TypedPerFilterConfig:     map[string]*anypb.Any{filterLeash: b.whatLasts()},
 	}
 	if b.checksServerName() {
 		table.RequestHeadersToRemove = []string{headerServerName}

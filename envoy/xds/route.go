@@ -35,7 +35,7 @@ func (b *builder) routes(c candidate) []*routev3.Route {
 	held := r.Redirect == nil && r.Response == nil && b.holdsAll(r)
 	route.TypedPerFilterConfig[filterAuthorize] = b.checkRoute(r, held)
 	if held {
-		route.TypedPerFilterConfig[filterLeash] = b.always()
+		route.TypedPerFilterConfig[filterLeash] = b.everything()
 	}
 	if len(r.RewriteResponseHeaders) > 0 {
 		route.TypedPerFilterConfig[filterRewriteHeaders] = b.rewrites(r.RewriteResponseHeaders)
