@@ -253,3 +253,37 @@ func TestOnlyTheMachineItselfInChromium(t *testing.T) {
 	b.shows(t, ctx, person)
 	b.clean(t, 400)
 }
+
+// TestAFreshTouchInChromium is a route that asks for a touch, with the PIN, of a
+// few seconds ago.
+func TestAFreshTouchInChromium(t *testing.T) {
+	in := launch(t, quickstart(t)+`
+  - from: https://pay.localhost:$PORT
+    verify: true
+    policy: [{allow: {and: [{domain: {is: example.com}}, {device: {within: 3s, user_verified: true}}]}}]
+`)
+	const person = "engineer@example.com"
+	b := in.chromium(t)
+	ctx := b.ctx
+	page, ceremony := in.at("pay.localhost/transfer?to=x&amount=1%2C5"), in.at("authenticate.localhost/.pomerium/webauthn")
+	b.do(t, ctx, chromedp.Navigate(page))
+	b.signsIn(t, ctx, person, in.passwords()[person])
+	b.arrives(t, ctx, ceremony)
+	b.plug(t, ctx, usbKey)
+	b.press(t, ctx, "register")
+	b.reaches(t, ctx, page)
+	for range 2 {
+		eventually(t, patience, "the question for another touch", func() error {
+			b.do(t, ctx, chromedp.Navigate(page))
+			at, err := chromedp.Run(ctx, chromedp.Location())
+			if err == nil && !strings.HasPrefix(at, ceremony) {
+				err = fmt.Errorf("at %s", at)
+			}
+			return err
+		})
+		b.shows(t, ctx, "Use your device")
+		b.press(t, ctx, "authenticate")
+		b.reaches(t, ctx, page)
+		b.shows(t, ctx, person)
+	}
+}
