@@ -1,14 +1,24 @@
 package e2e
 
 import (
+	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"html"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/cardea-proxy/cardea/internal/testidp"
 )
@@ -142,4 +152,90 @@ func TestAnAdministratorEndsASession(t *testing.T) {
 			return nil
 		})
 	})
+}
+
+// grpcWith connects to a route with a handle, as a program does.
+func (in *instance) grpcWith(t testing.TB, host, handle string) (*grpc.ClientConn, context.Context) {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///"+host+":"+in.port, grpc.WithContextDialer(func(ctx context.Context, to string) (net.Conn, error) {
+		return in.dialContext(ctx, "tcp", to)
+	}), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: in.authority(t), ServerName: host})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() }) // nothing is under way
+	return conn, metadata.AppendToOutgoingContext(t.Context(), "authorization", "Pomerium "+handle)
+}
+
+// TestTheConsoleOverGRPC, through Envoy, with the handle of a program.
+func TestTheConsoleOverGRPC(t *testing.T) {
+	h := launchHousehold(t, testidp.Options{}, consoleSettings, consoleRoute)
+	ada, vic := person{Sub: "ada", Email: "ada@example.com"}, person{Sub: "vic", Email: "vic@example.com"}
+	request := func(handle, method string) codes.Code {
+		conn, ctx := h.in.grpcWith(t, "console.localhost", handle)
+		return status.Code(conn.Invoke(ctx, method, &emptypb.Empty{}, &emptypb.Empty{}))
+	}
+	viewer, admin := h.handle(t, vic, "console.localhost"), h.handle(t, ada, "console.localhost")
+	for _, tc := range []struct {
+		name, handle, method string
+		want                 codes.Code
+	}{
+		{"a viewer lists", viewer, "/console.v1.SessionService/ListSessions", codes.OK},
+		{"a viewer ends nothing", viewer, "/console.v1.SessionService/RevokeAllSessions", codes.PermissionDenied},
+		{"nobody gets in", "nonsense", "/console.v1.SessionService/ListSessions", codes.Unauthenticated},
+		{"a method that is not there", admin, "/console.v1.SessionService/Nothing", codes.Unimplemented},
+		{"an administrator ends all", admin, "/console.v1.SessionService/RevokeAllSessions", codes.OK},
+	} {
+		if got := request(tc.handle, tc.method); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+	}
+	eventually(t, inForce, "the end of all sessions", func() error {
+		if got := request(admin, "/console.v1.SessionService/ListSessions"); got != codes.Unauthenticated {
+			return fmt.Errorf("%s", got)
+		}
+		return nil
+	})
+}
+
+// TestPeopleAreShutOutByCommand, and stay out until they are let in again.
+func TestPeopleAreShutOutByCommand(t *testing.T) {
+	h := launchHousehold(t, testidp.Options{}, consoleSettings, consoleRoute)
+	bob := person{Sub: "bob", Email: "bob@example.com", Name: "Bob \x1b[31mRed"}
+	c := h.signIn(t, bob, clientOptions{})
+	var listed struct{ Users []struct{ Key, Email string } }
+	out := h.in.tool(t, 0, "user", "list", "--json", "--config", h.in.file)
+	if err := json.Unmarshal([]byte(out), &listed); err != nil || len(listed.Users) != 1 || listed.Users[0].Email != bob.Email {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	key := listed.Users[0].Key
+	for _, command := range [][]string{{"user", "list"}, {"user", "show", key}, {"session", "list", "--search", "bob"}} {
+		if out := h.in.tool(t, 0, append(command, "--config", h.in.file)...); !strings.Contains(out, bob.Email) || strings.Contains(out, "\x1b") {
+			t.Errorf("%v:\n%q", command, out)
+		}
+	}
+	h.in.tool(t, 0, "user", "disable", key, "--config", h.in.file)
+	eventually(t, inForce, "the end of the session", func() error {
+		if a := c.get(t, h.in.at("any.localhost/"), "Accept", "text/html"); a.status == http.StatusOK {
+			return fmt.Errorf("status %d", a.status)
+		}
+		return nil
+	})
+	if a := h.enter(t, h.in.client(t, clientOptions{}), bob, "any.localhost/"); a.status == http.StatusOK {
+		t.Error("somebody who is shut out has signed in")
+	}
+	h.in.tool(t, 0, "user", "enable", key, "--config", h.in.file)
+	h.enter(t, h.in.client(t, clientOptions{}), bob, "any.localhost/").want(t, http.StatusOK)
+	for command, want := range map[string]string{
+		"user show nobody":               "not there, or not any more",
+		"user disable nobody":            "not there, or not any more",
+		"session revoke":                 "want ids of sessions, --user or --all",
+		"session list --state asleep":    "want active, disabled or orphaned",
+		"session list --order colour":    "page.order: want one of issued, expires, person, provider",
+		"session list --socket /nowhere": "no instance answers",
+	} {
+		if out := h.in.tool(t, 1, append(strings.Fields(command), "--config", h.in.file)...); !strings.Contains(out, want) {
+			t.Errorf("%s: %q", command, out)
+		}
+	}
 }

@@ -152,7 +152,7 @@ func TestPagesOfAHundredThousand(t *testing.T) {
 	service, sessions, users := crowded(t, n)
 	for _, r := range []*consolepb.ListSessionsRequest{
 		{Page: &consolepb.PageRequest{Size: 500}, Search: "PERSON77"},
-		{Page: &consolepb.PageRequest{Size: 7}, Search: "person1234"},
+		{Page: &consolepb.PageRequest{Size: 7}, Search: "person777"},
 		{Page: &consolepb.PageRequest{Size: 500, Order: "person"}, Search: "team-39"},
 		{Page: &consolepb.PageRequest{Size: 500, Order: "person", Descending: true}, State: consolepb.SessionState_SESSION_STATE_DISABLED, Search: "person3"},
 		{Page: &consolepb.PageRequest{Size: 500, Order: "expires"}, Provider: "other", Search: "88"},

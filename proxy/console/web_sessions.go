@@ -1,8 +1,11 @@
 package console
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
+	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/internal/pages"
 	"github.com/cardea-proxy/cardea/proxy/console/consolepb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -33,9 +36,15 @@ func (s *Server) sessionsPage(v visit) error {
 	if err != nil {
 		return err
 	}
+	filters := []pages.Filter{t.filter("state", "sessions.state", states...)}
+	if known := v.providers(); len(known) > 2 { // there is more than one
+		filters = append(filters, t.filter("provider", "sessions.provider", known...))
+	} else if id := t.get("provider"); id != "" {
+		filters = append(filters, t.filter("provider", "sessions.provider", id, id))
+	}
 	page := pages.ConsoleList{
 		Console: s.frame(v, "/sessions"), Title: say("sessions.title"), Lead: say("sessions.lead"),
-		Search: t.search("sessions.search", t.filter("state", "sessions.state", states...)),
+		Search: t.search("sessions.search", filters...),
 		Count:  countOf("sessions", out.Page.GetTotal()),
 		Table: pages.Table{Caption: say("sessions.caption"), Empty: say("sessions.empty"), Columns: []pages.Column{
 			t.column("sessions.person", "person", false, false), {Label: say("sessions.state")},
@@ -43,10 +52,8 @@ func (s *Server) sessionsPage(v visit) error {
 			t.column("sessions.expires", "expires", false, false),
 		}},
 	}
-	for _, name := range []string{"provider", "user"} {
-		if value := t.get(name); value != "" {
-			page.Search.Hidden = append(page.Search.Hidden, pages.Field{Name: name, Value: value})
-		}
+	if key := t.get("user"); key != "" {
+		page.Search.Hidden = append(page.Search.Hidden, pages.Field{Name: "user", Value: key})
 	}
 	for _, one := range out.Sessions {
 		page.Table.Rows = append(page.Table.Rows, v.sessionRow(one))
@@ -57,6 +64,33 @@ func (s *Server) sessionsPage(v visit) error {
 	}
 	s.o.Pages.ConsoleList(page).Send(v.w)
 	return nil
+}
+
+// providers are the identity providers of the configuration: the id of each and
+// how people know it, in pairs.
+func (v visit) providers() []string {
+	name := string(v.Config.IDPProvider)
+	known := []string{config.ProviderID(v.Config, nil), name}
+	for _, r := range v.Config.Routes {
+		id := config.ProviderID(v.Config, r)
+		if slices.Contains(known, id) {
+			continue
+		}
+		known = append(known, id, fmt.Sprintf("%s (%s)", name, r.IDPClientID))
+	}
+	return known
+}
+
+// providerName is how people know a provider; one of another configuration is
+// known by its id.
+func (v visit) providerName(id string) string {
+	known := v.providers()
+	for i := 0; i+1 < len(known); i += 2 {
+		if known[i] == id && known[i+1] != "" {
+			return known[i+1]
+		}
+	}
+	return id
 }
 
 // sessionRow is one line of a table of sessions, in the columns of sessionsPage.

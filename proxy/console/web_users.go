@@ -94,7 +94,7 @@ func (s *Server) userPage(v visit) error {
 		Title: called(u.Name, u.Email, u.Id), Sub: u.Email, Back: pages.Action{Label: say("users.back"), URL: "/users"},
 		Pairs: []pages.Pair{
 			{Label: say("users.id"), Cell: pages.Cell{Text: u.Id, Code: true, Copy: "user-id"}},
-			{Label: say("users.provider"), Cell: pages.Cell{Text: u.Provider, Code: true}},
+			{Label: say("users.provider"), Cell: pages.Cell{Text: v.providerName(u.Provider)}},
 			{Label: say("users.key"), Cell: pages.Cell{Text: u.Key, Code: true, Copy: "user-key"}},
 		},
 		Parts: []pages.Part{groupsPart(u), v.sessionsPart(out), devicesPart(out)},
