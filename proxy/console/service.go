@@ -17,6 +17,7 @@ type Broker interface {
 	DeleteSession(ctx context.Context, id string) error
 	User(ctx context.Context, key string) (*databroker.User, error)
 	PutUser(ctx context.Context, u *databroker.User) error
+	WriteAll(ctx context.Context, writes []databroker.Write) ([]databroker.Result, error)
 	Feed
 }
 

@@ -2,10 +2,12 @@ package console
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -171,4 +173,26 @@ func TestErrorsInTheWordsOfGRPC(t *testing.T) {
 			t.Errorf("%v: %v", tc.err, st)
 		}
 	}
+}
+
+// TestManySessionsEndAtOnce, more than one write and one page hold.
+func TestManySessionsEndAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 600 {
+		if err := w.client.PutSession(t.Context(), &databroker.Session{
+			ID: fmt.Sprint("many-", i), UserID: fmt.Sprint(i % 2), IDPID: "idp", IssuedAt: w.now, ExpiresAt: w.now.Add(time.Hour),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one, err := w.RevokeUserSessions(t.Context(), as(RoleManager), &consolepb.RevokeUserSessionsRequest{UserKey: "idp/1"})
+	if err != nil || one.Revoked != 300 {
+		t.Errorf("%v, %v", one, err)
+	}
+	rest, err := w.RevokeAllSessions(t.Context(), as(RoleAdmin), &consolepb.RevokeAllSessionsRequest{})
+	if err != nil || rest.Revoked != 300 {
+		t.Errorf("%v, %v", rest, err)
+	}
+	w.settle("the end", func(m *summaries) bool { return len(m.sessions) == 0 })
 }

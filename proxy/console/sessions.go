@@ -2,6 +2,8 @@ package console
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -196,18 +198,38 @@ func (s *Service) endSessions(ctx context.Context, key string) (int32, error) {
 		if err != nil {
 			return ended, fromBroker(err)
 		}
+		var writes []databroker.Write
 		for _, r := range page.Records {
-			if key != "" && s.ownerOf(r) != key {
-				continue
+			if key == "" || s.ownerOf(r) == key {
+				writes = append(writes, databroker.Write{Type: databroker.TypeSession, ID: r.ID, Overwrite: true, Delete: true})
 			}
-			if err := s.o.Broker.DeleteSession(ctx, r.ID); err != nil {
-				return ended, fromBroker(err)
-			}
-			ended++
+		}
+		n, err := s.writeAll(ctx, writes)
+		if ended += n; err != nil {
+			return ended, err
 		}
 		after = page.Next
 	}
 	return ended, nil
+}
+
+// writeAll applies deletions, many at once, and returns how many did something.
+func (s *Service) writeAll(ctx context.Context, writes []databroker.Write) (n int32, err error) {
+	for part := range slices.Chunk(writes, databroker.MaxWrites) {
+		results, err := s.o.Broker.WriteAll(ctx, part)
+		if err != nil {
+			return n, fromBroker(err)
+		}
+		for _, r := range results {
+			switch {
+			case r.Err == nil:
+				n++
+			case !errors.Is(r.Err, databroker.ErrNotFound): // gone meanwhile
+				return n, fromBroker(r.Err)
+			}
+		}
+	}
+	return n, nil
 }
 
 // ownerOf returns the key of the person whose session r is; "" for one that does
