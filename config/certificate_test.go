@@ -86,7 +86,8 @@ certificate: %s
 certificate_key: %s
 certificates: [{cert: b.pem, key: b.key}]
 certificate_authority: %s
-`, b64(a.cert), b64(a.key), b64(a.cert)), map[string]string{"c.pem": c.cert, "c.key": c.key, "b.pem": b.cert, "b.key": b.key})
+device_attestation_ca: %s
+`, b64(a.cert), b64(a.key), b64(a.cert), b64(b.cert)), map[string]string{"c.pem": c.cert, "c.key": c.key, "b.pem": b.cert, "b.key": b.key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +103,9 @@ certificate_authority: %s
 	}
 	if string(got.UpstreamCA) != a.cert {
 		t.Error("the authority of upstreams is not the one given")
+	}
+	if string(got.AttestationCA) != b.cert {
+		t.Error("the authority of devices is not the one given")
 	}
 	var warned string
 	for _, w := range got.Warnings {
