@@ -70,14 +70,16 @@ type (
 		name     string
 		groups   []string // of the provider alone
 		disabled bool
-		find     string // lower case, all that a search looks at
+		find     string // lower case: key, address and name
+		member   string // lower case: the groups
 		sort     string // lower case, the name or what stands for it
 	}
 	directoryRow struct {
 		email  string
 		name   string
 		groups []string
-		find   string
+		find   string // as in userRow, and the next
+		member string
 	}
 	deviceRow struct {
 		id       string
@@ -230,7 +232,8 @@ func newUserRow(u *databroker.User) *userRow {
 	r := &userRow{
 		key: u.Key, id: u.ID, email: u.Email, name: u.Name, groups: slices.Sorted(slices.Values(u.Groups)), disabled: u.Disabled,
 	}
-	r.find = strings.ToLower(strings.Join([]string{u.Key, u.Email, u.Name, strings.Join(u.Groups, "\n")}, "\n"))
+	r.find = strings.ToLower(u.Key + "\n" + u.Email + "\n" + u.Name)
+	r.member = strings.ToLower(strings.Join(r.groups, "\n"))
 	for _, s := range []string{u.Name, u.Email, u.ID} {
 		if r.sort = sortText(s); r.sort != "" {
 			break

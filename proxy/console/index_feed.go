@@ -176,7 +176,7 @@ func (x *index) takeDirectory(into *summaries, r *databroker.Record) error {
 		groups = slices.Concat(d.GroupIDs, d.GroupNames)
 	}
 	into.directory[r.ID] = &directoryRow{email: d.Email, name: strings.TrimSpace(d.Name), groups: groups,
-		find: strings.ToLower(d.Email + "\n" + d.Name + "\n" + strings.Join(groups, "\n"))}
+		find: strings.ToLower(d.Email + "\n" + d.Name), member: strings.ToLower(strings.Join(groups, "\n"))}
 	return nil
 }
 

@@ -84,14 +84,23 @@ func (m *summaries) matchSession(row *sessionRow, r *consolepb.ListSessionsReque
 	return search == "" || strings.Contains(row.find, search) || m.matchUser(row.userKey, search)
 }
 
-// matchUser reports whether the person called key is found by search, a text in
-// lower case.
+// matchUser reports whether the key, an address or a name of the person called
+// key holds search, a text in lower case; matchMember whether one of their
+// groups does.
 func (m *summaries) matchUser(key, search string) bool {
 	if u := m.users[key]; u != nil && strings.Contains(u.find, search) {
 		return true
 	}
 	d := m.directory[key]
 	return d != nil && strings.Contains(d.find, search)
+}
+
+func (m *summaries) matchMember(key, search string) bool {
+	if u := m.users[key]; u != nil && strings.Contains(u.member, search) {
+		return true
+	}
+	d := m.directory[key]
+	return d != nil && strings.Contains(d.member, search)
 }
 
 func (m *summaries) stateOf(row *sessionRow) consolepb.SessionState {

@@ -27,7 +27,8 @@ func (s *Service) ListUsers(ctx context.Context, a Actor, r *consolepb.ListUsers
 			return err
 		}
 		for key, row := range m.users {
-			if matchState(row, r.GetState()) && (search == "" || m.matchUser(key, search)) && (r.GetGroup() == "" || m.inGroup(key, r.GetGroup())) {
+			if matchState(row, r.GetState()) && (search == "" || m.matchUser(key, search) || m.matchMember(key, search)) &&
+				(r.GetGroup() == "" || m.inGroup(key, r.GetGroup())) {
 				l.add(row)
 			}
 		}
