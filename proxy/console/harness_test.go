@@ -33,7 +33,7 @@ const consoleHost = "console.example.com"
 // A world is a console before a real databroker, with the clock set by hand.
 type world struct {
 	t      *testing.T
-	now    time.Time
+	clock  clock
 	client *databroker.Client
 	view   *databroker.View
 	audit  *memoryAudit
@@ -41,6 +41,24 @@ type world struct {
 	config *config.Config
 	*Service
 	server *Server
+}
+
+// A clock is set by hand.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
 }
 
 // A memoryAudit keeps entries, and can be told to fail.
@@ -72,14 +90,15 @@ var testSecret = []byte("0123456789abcdef0123456789abcdef")
 // newWorld returns one in which nobody is signed in.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, now: time.Now().Truncate(time.Second), audit: &memoryAudit{}, config: &config.Config{}}
+	w := &world{t: t, audit: &memoryAudit{}, config: &config.Config{}}
+	w.clock.at = time.Now().Truncate(time.Second)
 	w.startBroker()
 	var err error
 	if w.view, err = databroker.NewView(databroker.ViewOptions{Client: w.client}); err != nil {
 		t.Fatal(err)
 	}
 	if w.Service, err = NewService(ServiceOptions{
-		Broker: w.client, View: w.view, Audit: w.audit, Log: zerolog.Nop(), Now: func() time.Time { return w.now },
+		Broker: w.client, View: w.view, Audit: w.audit, Log: zerolog.Nop(), Now: w.clock.now,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -96,8 +115,8 @@ func newWorld(t *testing.T) *world {
 	}
 	w.config.Routes = []*config.Route{{Console: true, From: config.From{Scheme: "https", Host: consoleHost}}}
 	if w.server, err = New(Options{
-		Service: w.Service, Pages: pages.New(pages.Options{Now: func() time.Time { return w.now }}), Identify: w.identify,
-		FormKey: [32]byte{7}, Log: zerolog.Nop(), Now: func() time.Time { return w.now },
+		Service: w.Service, Pages: pages.New(pages.Options{Now: w.clock.now}), Identify: w.identify,
+		FormKey: [32]byte{7}, Log: zerolog.Nop(), Now: w.clock.now,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +162,7 @@ func (w *world) identify(ctx context.Context, id string) (Person, error) {
 		return Person{}, err
 	}
 	user, err := w.client.User(ctx, session.UserKey())
-	if err != nil || user.Disabled || session.Expired(w.now) {
+	if err != nil || user.Disabled || session.Expired(w.clock.now()) {
 		return Person{}, ErrNobody
 	}
 	claims := maps.Clone(user.Claims)
@@ -186,7 +205,7 @@ func (w *world) signIn(id string, change func(*databroker.User)) string {
 	}
 	session := &databroker.Session{
 		ID: fmt.Sprintf("session-%s-%d", id, time.Now().UnixNano()), UserID: id, IDPID: "idp",
-		IssuedAt: w.now.Add(-time.Hour), ExpiresAt: w.now.Add(13 * time.Hour),
+		IssuedAt: w.clock.now().Add(-time.Hour), ExpiresAt: w.clock.now().Add(13 * time.Hour),
 	}
 	if err := w.client.PutSession(w.t.Context(), session); err != nil {
 		w.t.Fatal(err)
@@ -235,7 +254,7 @@ func (w *world) shown(id string) {
 func (w *world) assert(session, host string) string {
 	w.t.Helper()
 	raw, err := w.minter.Sign(map[string]any{
-		"iss": host, "aud": host, "iat": w.now.Unix(), "exp": w.now.Add(assertion.Lifetime).Unix(),
+		"iss": host, "aud": host, "iat": w.clock.now().Unix(), "exp": w.clock.now().Add(assertion.Lifetime).Unix(),
 		"sub": "whoever", "sid": session, "email": "admin@example.com", // of no account: records decide
 	})
 	if err != nil {

@@ -34,7 +34,7 @@ func populated(t *testing.T, text string) (w *world, admin, victim string) {
 	// The device comes with texts of the owner's browser.
 	if err := w.client.PutDevice(t.Context(), &databroker.Device{
 		ID: "device", UserKey: "idp/victim", Name: text, Type: "any", Model: text, UserAgent: text, EnrolledFrom: text,
-		EnrolledAt: w.now, Format: text, AAGUID: text, CredentialID: []byte{1}, PublicKey: []byte{1},
+		EnrolledAt: w.clock.now(), Format: text, AAGUID: text, CredentialID: []byte{1}, PublicKey: []byte{1},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestNothingOfASessionIsShown(t *testing.T) {
 	w := newWorld(t)
 	admin := w.signIn("admin", nil)
 	session := &databroker.Session{
-		ID: "victims", UserID: "admin", IDPID: "idp", IssuedAt: w.now, ExpiresAt: w.now.Add(time.Hour),
+		ID: "victims", UserID: "admin", IDPID: "idp", IssuedAt: w.clock.now(), ExpiresAt: w.clock.now().Add(time.Hour),
 		IDToken: databroker.NewSecret("SECRET-1"), AccessToken: databroker.NewSecret("SECRET-2"), RefreshToken: databroker.NewSecret("SECRET-3"),
 		Claims: map[string]any{"at": "SECRET-4"},
 	}

@@ -105,7 +105,7 @@ func TestAssertionsThatDoNotCount(t *testing.T) {
 		}
 	}
 	later := w.request(session, http.MethodGet, "/sessions", nil)
-	w.now = w.now.Add(assertion.Lifetime)
+	w.clock.advance(assertion.Lifetime)
 	if out := w.serve(later); out.Code != http.StatusUnauthorized {
 		t.Errorf("expired: status %d", out.Code)
 	}

@@ -37,7 +37,7 @@ func TestTheIndexFollowsEveryChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := w.client.PutDevice(t.Context(), &databroker.Device{
-		ID: "d", UserKey: "idp/ada", Name: "phone", Type: "any", CredentialID: []byte{1}, PublicKey: []byte{1}, EnrolledAt: w.now, Approved: true,
+		ID: "d", UserKey: "idp/ada", Name: "phone", Type: "any", CredentialID: []byte{1}, PublicKey: []byte{1}, EnrolledAt: w.clock.now(), Approved: true,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestTheIndexFollowsEveryChange(t *testing.T) {
 	if err != nil || found.Page.Total != 1 {
 		t.Errorf("groups of a directory are not found: %v, %v", found, err)
 	}
-	w.now = w.now.Add(14 * time.Hour)
+	w.clock.advance(14 * time.Hour)
 	if out := get(); out.User.Sessions != 0 || len(out.Sessions) != 0 {
 		t.Errorf("after the end of the session: %v", out)
 	}

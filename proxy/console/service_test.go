@@ -109,7 +109,7 @@ func TestTheAuditKnowsEveryChange(t *testing.T) {
 	}
 	got := w.audit.take()
 	if len(got) != 1 || got[0].Outcome != OutcomeDone || got[0].Target != "session/"+session || got[0].Subject != "idp/ada" ||
-		got[0].Actor != actor || got[0].Action != "RevokeSession" || got[0].ID == "" || !got[0].At.Equal(w.now) {
+		got[0].Actor != actor || got[0].Action != "RevokeSession" || got[0].ID == "" || !got[0].At.Equal(w.clock.now()) {
 		t.Errorf("done: %+v", got)
 	}
 	_, _ = w.DisableUser(t.Context(), actor, &consolepb.DisableUserRequest{Key: "idp/ada"})
@@ -181,7 +181,7 @@ func TestManySessionsEndAtOnce(t *testing.T) {
 	w := newWorld(t)
 	for i := range 600 {
 		if err := w.client.PutSession(t.Context(), &databroker.Session{
-			ID: fmt.Sprint("many-", i), UserID: fmt.Sprint(i % 2), IDPID: "idp", IssuedAt: w.now, ExpiresAt: w.now.Add(time.Hour),
+			ID: fmt.Sprint("many-", i), UserID: fmt.Sprint(i % 2), IDPID: "idp", IssuedAt: w.clock.now(), ExpiresAt: w.clock.now().Add(time.Hour),
 		}); err != nil {
 			t.Fatal(err)
 		}
