@@ -33,6 +33,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/cardea-proxy/cardea/authenticate"
+	"github.com/cardea-proxy/cardea/authenticate/device"
 	"github.com/cardea-proxy/cardea/authorize"
 	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/databroker"
@@ -101,7 +102,10 @@ func newHouse(t *testing.T, more string) *house {
 		Sessions: view, Tickets: h.tickets, Handoff: h.signer, Pages: words, Log: zerolog.Nop(), Audit: nowhere{}, Now: c.now,
 	})
 	h.must(err)
+	desk, err := device.New(device.Options{Broker: h.client, Key: [32]byte{7}, Now: c.now})
+	h.must(err)
 	front, err := authenticate.New(authenticate.Options{
+		Devices: desk,
 		Broker: h.client, Sessions: view, Tickets: ticket.New([32]byte{4}), Handoff: h.signer, Pages: words,
 		StateKey: [32]byte{5}, LocalKey: [32]byte{6}, Reveal: func(string, string) {}, Log: zerolog.Nop(), Now: c.now,
 	})
