@@ -1,6 +1,9 @@
 package authorize
 
 import (
+	"errors"
+	"io"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc"
@@ -28,15 +31,12 @@ func (h leashService) Process(stream extprocv3.ExternalProcessor_ProcessServer) 
 		return err
 	}
 	defer h.server.leashes.drop(l, reasonClosed)
-	// It ends with the stream, which ends with this call.
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		answerTrailers(stream)
-	}()
+	// The goroutine ends with the stream, which ends with this call.
+	over := make(chan error, 1)
+	go func() { over <- answerTrailers(stream) }()
 	select {
-	case <-over:
-		return nil
+	case err := <-over:
+		return err
 	case <-l.ended:
 		return l.parting()
 	}
@@ -93,16 +93,22 @@ var trailersPass = &extprocv3.ProcessingResponse{Response: &extprocv3.Processing
 	ResponseTrailers: &extprocv3.TrailersResponse{},
 }}
 
-// answerTrailers hears what Envoy says until the stream is over: that there are
-// trailers, which is nearly the end.
-func answerTrailers(stream extprocv3.ExternalProcessor_ProcessServer) {
+// answerTrailers hears what Envoy says: that there are trailers, which is nearly
+// the end. It returns nil when Envoy has nothing more to say, because the HTTP
+// stream is over.
+func answerTrailers(stream extprocv3.ExternalProcessor_ProcessServer) error {
 	for {
 		in, err := stream.Recv()
-		if err != nil {
-			return
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case in.GetResponseTrailers() == nil:
+			return status.Error(codes.InvalidArgument, "what was not asked for")
 		}
-		if in.GetResponseTrailers() != nil && stream.Send(trailersPass) != nil {
-			return
+		if err := stream.Send(trailersPass); err != nil {
+			return err
 		}
 	}
 }

@@ -411,6 +411,25 @@ func TestTrailersPass(t *testing.T) {
 	})
 }
 
+// TestAStrangeMessageEndsTheStream: an end without an error would let it go on,
+// held by nobody.
+func TestAStrangeMessageEndsTheStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKennel(t, map[string]string{"app": rulePublic}, nil)
+		w, err := k.setOff(t, websocket(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.stream.Send(&extprocv3.ProcessingRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if why := w.ended(); why == "" || why == "EOF" {
+			t.Errorf("ended for %q", why)
+		}
+	})
+}
+
 // TestThousandsOfStreams has two thousand people with a stream each.
 func TestThousandsOfStreams(t *testing.T) {
 	const people = 2000
