@@ -85,3 +85,27 @@ func BenchmarkWireAlone(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDecideAgain measures what one stream costs at a reload.
+func BenchmarkDecideAgain(b *testing.B) {
+	broker := startBroker(b)
+	h := newHouseOn(b, broker, map[string]string{"app": ruleAlice}, nil)
+	wire, err := proto.Marshal(question{route: "app", path: "/a/b?c=d", headers: ordinary, cookie: h.cookie("s-alice", "app.example")}.check())
+	if err != nil {
+		b.Fatal(err)
+	}
+	l := &leash{wire: string(wire), session: "s-alice", began: time.Now(), ended: make(chan struct{})}
+	h.leashes.take(l)
+	b.ReportAllocs()
+	for b.Loop() {
+		h.leashes.changedAll()
+		if next := h.leashes.next(); next != nil {
+			h.decideAgain(b.Context(), next)
+		} else {
+			h.decideAgain(b.Context(), l) // the first time
+		}
+	}
+	if h.LeashStats().Open != 1 {
+		b.Fatal("it was not held")
+	}
+}

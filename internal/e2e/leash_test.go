@@ -174,14 +174,14 @@ func (v *visitor) websocket(t *testing.T) stream {
 	}
 }
 
-// shouted is a websocket whose client writes its headers as it likes, and leaves
-// out what it may.
+// shouted is a websocket whose client writes its headers as it likes, leaves out
+// what it may, and adds more than anybody needs.
 func (v *visitor) shouted(t *testing.T) stream {
 	t.Helper()
 	conn := v.in.dial(t, "ws.localhost", "http/1.1")
 	_, _ = io.WriteString(conn, "GET /echo/ws HTTP/1.1\r\nHOST: ws.localhost:"+v.in.port+"\r\nCOOKIE: "+v.cookies(t, "ws.localhost")+
 		"\r\ncOnNeCtIoN: keep-alive, UpGrAdE\r\nuPgRaDe: WebSOCKET\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"+
-		"Origin: https://ws.localhost\r\n\r\n")
+		"Origin: https://ws.localhost\r\nX-Long: "+strings.Repeat("\u00e9", 50_000)+"\r\n\r\n")
 	from := bufio.NewReader(conn)
 	if a := readAnswer(t, from, http.MethodGet); a.status != http.StatusSwitchingProtocols {
 		t.Fatalf("status %d: %s", a.status, a.brief())
