@@ -553,3 +553,33 @@ func TestTooManyBytesAreNotHeld(t *testing.T) {
 		}
 	}
 }
+
+// TestWhileNobodyTellsOfChangesTheyAreLookedFor: the broker answers, and its feed
+// is silent.
+func TestWhileNobodyTellsOfChangesTheyAreLookedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, map[string]string{"app": ruleAlice}, nil)
+		h.records.silent = true
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = h.Run(ctx) })
+		var r request
+		h.read(&r, websocket(h.cookie("s-alice", "app.example")))
+		l := &leash{wire: r.wire, began: h.now(), ended: make(chan struct{})}
+		h.leashes.take(l)
+		h.decideAgain(ctx, l)
+		time.Sleep(10 * feedLook)
+		synctest.Wait()
+		if l.why != "" {
+			t.Fatalf("ended for %q", l.why)
+		}
+		h.records.change(func() { delete(h.records.sessions, "s-alice") })
+		time.Sleep(feedLook)
+		synctest.Wait()
+		if l.why != "sign-in" {
+			t.Errorf("ended for %q", l.why)
+		}
+		cancel()
+		running.Wait()
+	})
+}
