@@ -106,7 +106,7 @@ func newHouse(t *testing.T, more string) *house {
 	h.must(err)
 	front, err := authenticate.New(authenticate.Options{
 		Devices: desk,
-		Broker: h.client, Sessions: view, Tickets: ticket.New([32]byte{4}), Handoff: h.signer, Pages: words,
+		Broker:  h.client, Sessions: view, Tickets: ticket.New([32]byte{4}), Handoff: h.signer, Pages: words,
 		StateKey: [32]byte{5}, LocalKey: [32]byte{6}, Reveal: func(string, string) {}, Log: zerolog.Nop(), Now: c.now,
 	})
 	h.must(err)
