@@ -81,6 +81,8 @@ func (h *house) admin() http.Handler {
 			panic(http.ErrAbortHandler) // else the reader takes what came for all there is
 		}
 	})
+	mux.HandleFunc("GET /v1/audit", h.auditPage)
+	mux.HandleFunc("GET /v1/audit/export", h.auditExport)
 	return mux
 }
 

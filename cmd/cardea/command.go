@@ -29,14 +29,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	report(stderr, err)
-	if errors.Is(err, errFlips) {
+	if errors.Is(err, errFlips) || errors.Is(err, errAudit) {
 		return 3
 	}
 	return 1
 }
 
 // told are errors of which everything has been said already.
-var told = []error{errFlips, errTests, errUntidy, errLint}
+var told = []error{errFlips, errTests, errUntidy, errLint, errAudit}
 
 // report writes what is wrong, one line each: a configuration says everything
 // at once.
@@ -99,7 +99,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 				return err
 			},
 		},
-		policyCommand(env, t), trustCommand(env, t), untrustCommand(env, t), userCommand(env, t), sessionCommand(env, t), healthCommand(env, t),
+		policyCommand(env, t), trustCommand(env, t), untrustCommand(env, t), userCommand(env, t), sessionCommand(env, t), healthCommand(env, t), auditCommand(env, t),
 	)
 	return root
 }

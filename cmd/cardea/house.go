@@ -25,6 +25,7 @@ import (
 	"github.com/cardea-proxy/cardea/internal/verify"
 	"github.com/cardea-proxy/cardea/proxy"
 	"github.com/cardea-proxy/cardea/proxy/console"
+	"github.com/cardea-proxy/cardea/proxy/console/audit"
 	"github.com/rs/zerolog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -43,6 +44,7 @@ type house struct {
 	conn         *grpc.ClientConn
 	client       *databroker.Client
 	view         *databroker.View
+	audit        *audit.Log
 	authorize    *authorize.Server
 	authenticate *authenticate.Server
 	proxy        *proxy.Server
@@ -77,7 +79,7 @@ func newHouse(ctx context.Context, cfg *config.Config, log zerolog.Logger, out i
 	if h.sockets, err = newSockets(); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context, *config.Config) error{h.openBroker, h.openJournal, h.openParts, h.openConsole, h.openEnvoy} {
+	for _, step := range []func(context.Context, *config.Config) error{h.openBroker, h.openAudit, h.openJournal, h.openParts, h.openConsole, h.openEnvoy} {
 		if err := step(ctx, cfg); err != nil {
 			return nil, err
 		}
@@ -113,22 +115,31 @@ func openStore(cfg *config.Config) (databroker.Store, error) {
 	if cfg.DatabrokerStorageType == "memory" {
 		return databroker.NewMemoryStore(databroker.MemoryOptions{}), nil
 	}
-	dir := filepath.Join(cfg.DataDir, "databroker")
-	if text := cfg.DatabrokerStorageConnectionString.Reveal(); text != "" {
-		u, err := url.Parse(text)
-		if err != nil || u.Scheme != "file" {
-			return nil, errors.New("databroker_storage_connection_string: want file://DIR")
-		}
-		dir = u.Host + u.Path // file://relative/dir has its first part where a host would be
+	path, err := storePath(cfg)
+	if err != nil {
+		return nil, err
 	}
-	store, err := bolt.Open(bolt.Options{Path: filepath.Join(dir, "records.db")})
+	store, err := bolt.Open(bolt.Options{Path: path})
 	switch {
 	case errors.Is(err, databroker.ErrLocked):
-		return nil, fmt.Errorf("%s is in use by another process: stop that one, or give this one another data_dir", dir)
+		return nil, fmt.Errorf("%s is in use by another process: stop that one, or give this one another data_dir", filepath.Dir(path))
 	case err != nil:
 		return nil, err // and no store: a nil *bolt.Store would be one
 	}
 	return store, nil
+}
+
+// storePath is the file of the embedded store.
+func storePath(cfg *config.Config) (string, error) {
+	dir := filepath.Join(cfg.DataDir, "databroker")
+	if text := cfg.DatabrokerStorageConnectionString.Reveal(); text != "" {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "file" {
+			return "", errors.New("databroker_storage_connection_string: want file://DIR")
+		}
+		dir = u.Host + u.Path // file://relative/dir has its first part where a host would be
+	}
+	return filepath.Join(dir, "records.db"), nil
 }
 
 // openJournal opens the recorded decisions, where they are wanted.

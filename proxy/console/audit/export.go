@@ -147,7 +147,7 @@ func (x *exporting) walk(ctx context.Context, head *Head) error {
 
 // exportPart bounds how many entries are in memory at once. Each part costs a
 // list of all of them.
-const exportPart = 50_000
+const exportPart = 100_000
 
 // beyond returns the entries that no head leads to: as far as the list goes, and
 // until a good piece of nothing.

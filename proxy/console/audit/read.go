@@ -29,7 +29,7 @@ type Query struct {
 	Since   time.Time // zero is always
 	Until   time.Time // before it; zero is always
 
-	// Each shows every entry. Otherwise a change is one row: that which begins
+	// Each shows every entry by itself. Otherwise a change is one row: that which begins
 	// it, with what became of it.
 	Each bool
 }
@@ -37,20 +37,20 @@ type Query struct {
 // A Row is an entry, and what became of what it began.
 type Row struct {
 	Entry
-	Outcome Result `json:"outcome"` // that of the entry where it stands alone
-	End     uint64 `json:"end"`     // number of the entry that says the outcome; 0: none does
-	Problem string `json:"problem"` // why a change failed; "" for the others
+	Outcome Result `json:"outcome"`           // that of the entry where it stands alone
+	End     uint64 `json:"end"`               // number of the entry that says the outcome; 0: none does
+	Problem string `json:"problem,omitempty"` // why a change failed
 	// Damaged says what is wrong with the entry; then nothing else of it counts
 	// but Sequence.
-	Damaged string `json:"damaged"`
+	Damaged string `json:"damaged,omitempty"`
 }
 
 // A Page is a part of the audit.
 type Page struct {
-	Rows  []Row
-	Total int    // of rows that match, on this and all pages
-	Next  uint64 // Before of the next page; 0: there is none
-	Head  Head
+	Rows  []Row  `json:"rows"`
+	Total int    `json:"total"` // of rows that match, on this and all pages
+	Next  uint64 `json:"next"`  // Before of the next page; 0: there is none
+	Head  Head   `json:"head"`
 }
 
 // Read returns one page. The entries on it are read from the store anew.
@@ -104,12 +104,15 @@ func (l *Log) fill(ctx context.Context, r *Row, hash Hash) error {
 		return nil
 	}
 	r.Entry = e
-	if r.End == 0 || r.Outcome != Failed {
+	if r.Outcome != Failed {
 		return nil
 	}
-	if e, err := l.entry(ctx, r.End); err == nil { // else its own row says so
-		r.Problem = e.Details["problem"]
+	if r.End != 0 {
+		if e, err = l.entry(ctx, r.End); err != nil {
+			return nil // its own row says so
+		}
 	}
+	r.Problem = e.Details["problem"]
 	return nil
 }
 
@@ -129,12 +132,11 @@ func (x *index) pick(q *Query) (rows []Row, hashes []Hash, total int, next uint6
 		case len(rows) == q.Limit:
 			next = last
 		default:
-			outcome := r.outcome
-			if r.end == 0 {
-				outcome = r.result
+			one := Row{Entry: Entry{Sequence: sequence, Time: r.at()}, Outcome: r.result, Damaged: r.damaged}
+			if r.end != 0 && !q.Each {
+				one.Outcome, one.End = r.outcome, r.end
 			}
-			last = sequence
-			rows = append(rows, Row{Entry: Entry{Sequence: sequence, Time: r.at()}, Outcome: outcome, End: r.end, Damaged: r.damaged})
+			last, rows = sequence, append(rows, one)
 			hashes = append(hashes, r.hash)
 		}
 	}

@@ -87,7 +87,10 @@ func TestRead(t *testing.T) {
 		want  []string
 	}{
 		{"everything, a row for each change", Query{}, []string{c4, c3, c2, c1}},
-		{"every entry", Query{Each: true}, []string{c4, "5 Bob device.approve failed", c3, "3 Ada session.revoke done", c2, c1}},
+		{"every entry", Query{Each: true}, []string{
+			c4, "5 Bob device.approve failed: the store is away", c3, "3 Ada session.revoke done",
+			"2 Bob device.approve begun", "1 Ada session.revoke begun",
+		}},
 		{"an actor by part of the name", Query{Actor: " aDA"}, []string{c4, c1}},
 		{"by the address", Query{Actor: "bob@"}, []string{c2}},
 		{"by the key", Query{Actor: "idp/eve"}, []string{c3}},
