@@ -149,28 +149,32 @@ func runningAudit(socket string) *auditSource {
 	}
 }
 
-// restingAudit opens the store of the configuration, which must be there: to
-// look at an audit is no reason to make one.
 func restingAudit(ctx context.Context, cfg *config.Config) (*auditSource, error) {
-	if cfg.DatabrokerStorageType == "memory" {
-		return nil, errors.New("no instance runs, and with databroker_storage_type memory nothing is kept without one")
-	}
-	path, err := storePath(cfg)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no instance runs, and there is no store: %s is missing", path)
-	}
-	root, err := knownKey(cfg)
-	if err != nil {
-		return nil, err
-	}
-	h, end, err := openAlone(ctx, cfg, root)
+	h, end, err := openResting(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	return &auditSource{page: h.audit.Read, lines: h.audit.Export, close: end}, nil
+}
+
+// openResting opens the store of the configuration, which must be there: to look
+// at an audit is no reason to make one.
+func openResting(ctx context.Context, cfg *config.Config) (h *house, end func() error, err error) {
+	if cfg.DatabrokerStorageType == "memory" {
+		return nil, nil, errors.New("no instance runs, and with databroker_storage_type memory nothing is kept without one")
+	}
+	path, err := storePath(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("no instance runs, and there is no store: %s is missing", path)
+	}
+	root, err := knownKey(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	return openAlone(ctx, cfg, root)
 }
 
 // openAlone opens the store with nothing around it but the audit, until end is
@@ -211,7 +215,7 @@ func auditCommand(env *viper.Viper, t terminal) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().String("socket", "", "administrator's socket (default: in the data_dir of --config)")
-	cmd.AddCommand(auditListCommand(env, t), auditExportCommand(env, t), auditVerifyCommand(env, t), auditKeyCommand(env, t))
+	cmd.AddCommand(auditListCommand(env, t), auditExportCommand(env, t), auditVerifyCommand(env, t), auditKeyCommand(env, t), auditMendCommand(env, t))
 	return cmd
 }
 

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +26,7 @@ import (
 // console and for somebody who tampers:
 //
 //	fill CONFIG N [LOG]   N changes, whose heads go to LOG
-//	harm CONFIG ID        the record of an entry is deleted
+//	harm CONFIG ID        the record of an entry, or of the head, is deleted
 //	serve CONFIG          an instance answers on the administrator's socket
 func TestAuditScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -45,7 +50,11 @@ func TestAuditScripts(t *testing.T) {
 			},
 			"harm": func(ts *testscript.TestScript, _ bool, args []string) {
 				h, end := alone(ts, args[0])
-				ts.Check(h.client.Remove(context.Background(), "audit_entry", args[1]))
+				typ := "audit_entry"
+				if args[1] == "head" {
+					typ = "audit_head"
+				}
+				ts.Check(h.client.Remove(context.Background(), typ, args[1]))
 				ts.Check(end())
 			},
 			"serve": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -117,6 +126,57 @@ func TestNoNamePretendsToBeAColumn(t *testing.T) {
 	} {
 		if got := word(in); got != want {
 			t.Errorf("word(%q) = %s, want %s", in, got, want)
+		}
+	}
+}
+
+// TestTheProgramInTheDocumentAgrees runs the second program of docs/audit.md,
+// which shares nothing with ours, on an export with hostile text.
+func TestTheProgramInTheDocumentAgrees(t *testing.T) {
+	t.Parallel()
+	if exec.Command("python3", "-c", "import sys; sys.exit(sys.version_info < (3, 11))").Run() != nil {
+		t.Skip("no Python from 3.11 on")
+	}
+	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "audit.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	program, file := filepath.Join(dir, "check.py"), filepath.Join(dir, "audit.jsonl")
+	for _, f := range fences(string(document)) {
+		if f.info == "python" {
+			if err := os.WriteFile(program, []byte(f.body), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	h, end, err := openAlone(t.Context(), &config.Config{Settings: config.Settings{DataDir: dir}}, []byte("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"Ada", "<script>&\u2028\"\\", "\xff\x00\U0001f511", ""} {
+		e := approval(i)
+		e.Actor.Name, e.Time = name, time.UnixMilli(1795634402000+int64(i)*10)
+		e.Details = map[string]string{"\U0001f511": "astral", "\uffee": "below it in bytes, above it in UTF-16", "é": name, "": "x"}
+		if err := h.audit.Refuse(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var export bytes.Buffer
+	if err := errors.Join(audit.WriteLines(&export, h.audit.Export(t.Context())), end()); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ text, want string }{
+		{export.String(), "4 entries"},
+		{strings.Replace(export.String(), "astral", "Astral", 1), "entry 1 is wrong"},
+		{export.String()[strings.Index(export.String(), "\n")+1:], "entry 2 is wrong"},
+	} {
+		if err := os.WriteFile(file, []byte(tc.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := exec.Command("python3", program, file).CombinedOutput() // it ends with 1 where it finds something
+		if got := strings.TrimSpace(string(out)); got != tc.want {
+			t.Errorf("it says %q, want %q", got, tc.want)
 		}
 	}
 }

@@ -10,7 +10,7 @@
 //	listeners.go         private sockets, and what serves on them
 //	certificates.go      certificates when the configuration names none
 //	operators.go, metrics.go   health, profiles, figures
-//	audit.go, audit_verify.go   who did what in the console
+//	audit.go, audit_*.go  who did what in the console
 //	welcome.go           what a person at a terminal is told
 //	validate.go, trust.go, user.go    the other commands
 package main

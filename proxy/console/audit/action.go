@@ -46,6 +46,7 @@ const (
 	ConfigurationReplay Action = "configuration.replay"
 	KeysRotate          Action = "keys.rotate"
 	AuditExport         Action = "audit.export"
+	AuditMend           Action = "audit.mend"
 )
 
 var vocabulary = map[Action]bool{
@@ -57,7 +58,7 @@ var vocabulary = map[Action]bool{
 	GrantCreate: true, GrantRevoke: true,
 	AccessRequestCreate: true, AccessRequestApprove: true, AccessRequestDeny: true,
 	ImpersonationStart: true, ImpersonationStop: true,
-	ConfigurationReplay: true, KeysRotate: true, AuditExport: true,
+	ConfigurationReplay: true, KeysRotate: true, AuditExport: true, AuditMend: true,
 }
 
 // Known reports whether a is in the vocabulary.

@@ -18,6 +18,7 @@
 //	read.go       Query -> Page, newest first
 //	export.go     lines of JSON, from the store and back
 //	verify.go     Verify: lines -> findings
+//	mend.go       Mend: a way on, where doubt stopped appends
 //	loglines.go   heads from lines of the program's log
 //
 // An append reads the head, writes the entry after it where there is none yet,

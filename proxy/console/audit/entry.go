@@ -60,6 +60,7 @@ const (
 	ViaWeb    = "web"    // a page of the console
 	ViaGRPC   = "grpc"   // gRPC
 	ViaSocket = "socket" // the administrator's socket
+	ViaStore  = "store"  // a command, at the store of an installation that does not run
 )
 
 // An Actor is who acts. Any part may be "" where it is not known, but Via.

@@ -128,11 +128,8 @@ func (l *Log) appendTo(ctx context.Context, head Head, e *Entry) (done bool, err
 		// Somebody has written it and not moved the head: he is about to, or was
 		// stopped. In either case it is an entry, and we move the head over it.
 		// It may be ours, where the answer to our first try was lost.
-		if next, err = l.entry(ctx, e.Sequence); err != nil {
+		if next, err = l.ahead(ctx, head); err != nil {
 			return false, err
-		}
-		if next.Previous != head.Hash {
-			return false, fmt.Errorf("%w: entry %d does not follow the head", ErrBroken, next.Sequence)
 		}
 	case err != nil:
 		return false, fmt.Errorf("append to the audit: %w", err)
@@ -141,6 +138,30 @@ func (l *Log) appendTo(ctx context.Context, head Head, e *Entry) (done bool, err
 		return false, err
 	}
 	return next.Hash == e.Hash, nil
+}
+
+// ahead returns the entry behind head, to which the head has yet to be moved;
+// databroker.ErrNotFound where there is none. It is ErrBroken where that entry
+// does not follow the head, or is not the only one: nobody writes the one after
+// it before the head has moved, so it has been put back.
+func (l *Log) ahead(ctx context.Context, head Head) (Entry, error) {
+	next, err := l.entry(ctx, head.Sequence+1)
+	if err != nil {
+		return Entry{}, err
+	}
+	if next.Previous != head.Hash {
+		return Entry{}, fmt.Errorf("%w: entry %d does not follow the head", ErrBroken, next.Sequence)
+	}
+	if _, err := l.entry(ctx, head.Sequence+2); errors.Is(err, databroker.ErrNotFound) {
+		return next, nil
+	} else if err != nil && !errors.Is(err, ErrBroken) {
+		return Entry{}, err
+	}
+	now, err := l.Head(ctx)
+	if err == nil && now.version == head.version { // else it has moved while we looked
+		err = fmt.Errorf("%w: its head is at %d, and there are more entries than one behind it", ErrBroken, head.Sequence)
+	}
+	return next, err
 }
 
 // move makes next the head after old, unless another writer has.

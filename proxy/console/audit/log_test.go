@@ -237,36 +237,48 @@ func (b twice) Put(ctx context.Context, w databroker.Write) (uint64, error) {
 func TestNothingIsAppendedToABrokenChain(t *testing.T) {
 	t.Parallel()
 	other := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{9}, 32))
-	for name, harm := range map[string]func(*bent, []Entry){
-		"the head went back":         func(b *bent, e []Entry) { b.head(signed(e[1], testKey)) },
-		"the head is gone":           func(b *bent, _ []Entry) { b.data[headID] = nil },
-		"the head does not open":     func(b *bent, _ []Entry) { b.err[headID] = databroker.ErrTampered },
-		"the head is nonsense":       func(b *bent, _ []Entry) { b.data[headID] = []byte("head") },
-		"another key signed it":      func(b *bent, e []Entry) { b.head(signed(e[2], other)) },
-		"it names another entry":     func(b *bent, e []Entry) { e[2].Hash[0]++; b.head(signed(e[2], testKey)) },
-		"a foreign entry lies ahead": func(b *bent, e []Entry) { ahead(t, b.Broker, e[0]) },
+	for name, tc := range map[string]struct {
+		harm func(*bent, []Entry)
+		// reads: what can be read of it can be read; remembers: only the process
+		// that saw its head before can tell.
+		reads, remembers bool
+	}{
+		"the head went back":         {func(b *bent, e []Entry) { b.head(signed(e[1], testKey)) }, true, false},
+		"the head is gone":           {func(b *bent, _ []Entry) { b.data[headID] = nil }, true, false},
+		"it was cut off":             {func(b *bent, e []Entry) { b.head(signed(e[1], testKey)); b.remove(3); b.remove(4) }, true, true},
+		"the head does not open":     {func(b *bent, _ []Entry) { b.err[headID] = databroker.ErrTampered }, false, false},
+		"the head is nonsense":       {func(b *bent, _ []Entry) { b.data[headID] = []byte("head") }, false, false},
+		"another key signed it":      {func(b *bent, e []Entry) { b.head(signed(e[3], other)) }, false, false},
+		"it names another entry":     {func(b *bent, e []Entry) { e[3].Hash[0]++; b.head(signed(e[3], testKey)) }, true, true},
+		"a foreign entry lies ahead": {func(b *bent, e []Entry) { ahead(t, b.Broker, e[0]) }, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := bend(newDial(t)())
 			l := newLog(t, b)
-			harm(b, fill(t, l, 3))
-			if _, err := l.Append(t.Context(), full(4)); !errors.Is(err, ErrBroken) {
+			tc.harm(b, fill(t, l, 4))
+			foreign := name == "a foreign entry lies ahead"
+			if _, err := l.Append(t.Context(), full(5)); !errors.Is(err, ErrBroken) {
 				t.Errorf("Append = %v, want ErrBroken", err)
 			}
-			if name != "a foreign entry lies ahead" {
-				if _, err := l.Read(t.Context(), Query{}); !errors.Is(err, ErrBroken) {
-					t.Errorf("Read = %v, want ErrBroken", err)
-				}
+			if _, err := l.Read(t.Context(), Query{}); errors.Is(err, ErrBroken) == foreign {
+				t.Errorf("Read = %v", err)
+			}
+			fresh := newLog(t, b)
+			if _, err := fresh.Read(t.Context(), Query{}); (err == nil) != tc.reads {
+				t.Errorf("after a restart, Read = %v", err)
+			}
+			if _, err := fresh.Append(t.Context(), full(5)); !tc.remembers && !errors.Is(err, ErrBroken) {
+				t.Errorf("after a restart, Append = %v", err)
 			}
 		})
 	}
 }
 
-// ahead writes an entry 4 that does not follow entry 3.
+// ahead writes an entry 5 that does not follow entry 4.
 func ahead(t *testing.T, b Broker, e Entry) {
-	e.Sequence = 4
-	_, err := b.Put(t.Context(), databroker.Write{Type: typeEntry, ID: entryID(4), Data: e.record()})
+	e.Sequence = 5
+	_, err := b.Put(t.Context(), databroker.Write{Type: typeEntry, ID: entryID(5), Data: e.record()})
 	if err != nil {
 		t.Fatal(err)
 	}
