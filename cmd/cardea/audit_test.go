@@ -71,7 +71,7 @@ func TestAuditScripts(t *testing.T) {
 func approval(i int) audit.Entry {
 	return audit.Entry{
 		Actor:  audit.Actor{Name: "Ada", Email: "ada@example.com", UserKey: "idp/ada", Role: "admin", Via: audit.ViaWeb},
-		Action: audit.DeviceApprove, ObjectType: "device", ObjectID: fmt.Sprintf("d%d\x1b[31m", i), Subject: "idp/bob",
+		Action: "device.approve", ObjectType: "device", ObjectID: fmt.Sprintf("d%d\x1b[31m", i), Subject: "idp/bob",
 	}
 }
 

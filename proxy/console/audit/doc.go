@@ -8,7 +8,7 @@
 // nobody without the shared secret can read them, is the databroker's.
 //
 //	entry.go      Entry: who did what, to what, and what became of it
-//	action.go     the vocabulary
+//	action.go     Action: what was done, in two words
 //	canonical.go  entry <-> the bytes that are hashed and stored
 //	head.go       Head: the last entry, signed
 //	log.go        Log: Append, the chain under several writers

@@ -77,7 +77,7 @@ func full(n int) Entry {
 			Name: "Ada Lovelace", Email: "ada@example.com", UserKey: "idp/ada", SessionID: "s-1",
 			Role: "admin", Via: ViaWeb, Address: "192.0.2.7",
 		},
-		Action: DeviceApprove, ObjectType: "device", ObjectID: fmt.Sprint("d-", n), Subject: "idp/bob",
+		Action: "device.approve", ObjectType: "device", ObjectID: fmt.Sprint("d-", n), Subject: "idp/bob",
 		Result: Done, RequestID: fmt.Sprint("r-", n), Details: map[string]string{"name": "Bob's key", "type": "any"},
 	}
 }

@@ -26,7 +26,7 @@ var (
 	// is wrong.
 	ErrBroken = errors.New("audit: the chain is broken")
 	// ErrInvalid is returned for an entry that lacks a part, or whose action is
-	// not in the vocabulary.
+	// none.
 	ErrInvalid = errors.New("audit: invalid entry")
 )
 
@@ -86,7 +86,7 @@ func (l *Log) PublicKey() ed25519.PublicKey { return l.public }
 // now. After an error nothing may be changed that e tells of, though e may have
 // been written: an entry too many is harmless, a change without one is not.
 func (l *Log) Append(ctx context.Context, e Entry) (Entry, error) {
-	if !e.Action.Known() || !e.Result.known() || e.Change == "" || e.Actor.Via == "" {
+	if !e.Action.Valid() || !e.Result.known() || e.Change == "" || e.Actor.Via == "" {
 		return Entry{}, fmt.Errorf("%w: action %q, result %q, by %q", ErrInvalid, e.Action, e.Result, e.Actor.Via)
 	}
 	if e.Time.IsZero() {

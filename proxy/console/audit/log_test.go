@@ -53,13 +53,13 @@ func TestWhatCannotBeAnEntryIsRefused(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, newDial(t)())
 	for name, spoil := range map[string]func(*Entry){
-		"an action outside the vocabulary": func(e *Entry) { e.Action = "device.fry" },
-		"no action":                        func(e *Entry) { e.Action = "" },
-		"no result":                        func(e *Entry) { e.Result = "" },
-		"another result":                   func(e *Entry) { e.Result = "perhaps" },
-		"no change":                        func(e *Entry) { e.Change = "" },
-		"no way":                           func(e *Entry) { e.Actor.Via = "" },
-		"a time that no calendar has":      func(e *Entry) { e.Time = time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"an action of another form":   func(e *Entry) { e.Action = "RevokeSession" },
+		"no action":                   func(e *Entry) { e.Action = "" },
+		"no result":                   func(e *Entry) { e.Result = "" },
+		"another result":              func(e *Entry) { e.Result = "perhaps" },
+		"no change":                   func(e *Entry) { e.Change = "" },
+		"no way":                      func(e *Entry) { e.Actor.Via = "" },
+		"a time that no calendar has": func(e *Entry) { e.Time = time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC) },
 	} {
 		e := full(1)
 		spoil(&e)

@@ -120,6 +120,7 @@ func (l *Log) fill(ctx context.Context, r *Row, hash Hash) error {
 func (x *index) pick(q *Query) (rows []Row, hashes []Hash, total int, next uint64) {
 	m := matcher{Query: q, actors: x.match(q.Actor)}
 	m.objectType, m.objectID, m.byID = strings.Cut(q.Object, "/")
+	rows = []Row{} // in JSON a list, also of none
 	last := uint64(0)
 	for i := len(x.rows) - 1; i >= 0; i-- {
 		r, sequence := &x.rows[i], uint64(i+1)
