@@ -57,7 +57,7 @@ func mendAudit(cmd *cobra.Command, env *viper.Viper, reason string, t terminal) 
 		return errors.Join(err, end())
 	}
 	e, err := h.audit.Mend(ctx, audit.Entry{
-		Change: rand.Text(), Actor: operator(), Action: audit.AuditMend, ObjectType: "audit", ObjectID: "head",
+		Change: rand.Text(), Actor: storeOperator(), Action: audit.AuditMend, ObjectType: "audit", ObjectID: "head",
 		Result: audit.Done, Details: map[string]string{"reason": reason},
 	})
 	if err := errors.Join(err, end()); err != nil {
@@ -67,8 +67,8 @@ func mendAudit(cmd *cobra.Command, env *viper.Viper, reason string, t terminal) 
 	return err
 }
 
-// operator is whoever runs the command: he can read the shared secret.
-func operator() audit.Actor {
+// storeOperator is whoever runs the command: he can read the shared secret.
+func storeOperator() audit.Actor {
 	a := audit.Actor{Name: fmt.Sprintf("operator (uid %d)", os.Getuid()), Role: "admin", Via: audit.ViaStore}
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		a.Name = fmt.Sprintf("%s (uid %d)", u.Username, os.Getuid())
