@@ -41,11 +41,11 @@ func auditVerifyCommand(env *viper.Viper, t terminal) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if c.export != "" {
-				if err := c.exported(cmd.Context(), cmd, env, t); err != nil && !errors.Is(err, errAudit) {
+				err := c.exported(cmd.Context(), cmd, env, t)
+				if err != nil && !errors.Is(err, errAudit) {
 					return fmt.Errorf("audit: %w", err)
-				} else {
-					return err
 				}
+				return err
 			}
 			return withAudit(cmd, env, func(cfg *config.Config, from *auditSource) error {
 				key, err := c.publicKey(func() (*config.Config, error) { return cfg, nil })

@@ -170,7 +170,7 @@ func TestTheWordsNameWhatThereIs(t *testing.T) {
 	program := read(t, "cmd/cardea/command.go") + read(t, "cmd/cardea/trust.go") + read(t, "cmd/cardea/user.go") + read(t, "cmd/cardea/operators.go") +
 		read(t, "cmd/cardea/session.go") + read(t, "cmd/cardea/user_admin.go")
 	tools := read(t, "cmd/cardea/policies.go")
-	for _, file := range []string{"explain", "explain_recorded", "replay", "policy_text", "policy_schema", "audit", "audit_verify", "audit_mend"} {
+	for _, file := range []string{"explain", "explain_recorded", "replay", "policy_text", "policy_schema", "audit", "audit_list", "audit_verify", "audit_mend"} {
 		tools += read(t, "cmd/cardea/"+file+".go")
 	}
 	program += tools
