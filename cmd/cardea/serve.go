@@ -97,6 +97,14 @@ func (h *house) run(ctx context.Context, cfg *config.Config, from config.Source,
 		stopBroker()
 		return nil
 	})
+	if cfg.HasConsole() {
+		g.Go(func() error {
+			if err := h.audit.Warm(inner); err != nil && inner.Err() == nil {
+				h.log.Warn().Err(err).Msg("the audit cannot be read yet")
+			}
+			return nil
+		})
+	}
 	outer, stopEnvoy := context.WithCancel(inner)
 	defer context.AfterFunc(ctx, stopEnvoy)()
 	started := make(chan struct{})

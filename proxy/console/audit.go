@@ -10,10 +10,10 @@ import (
 // An Outcome is what became of a change.
 type Outcome string
 
-// The outcomes. An entry is written before its change is made, as done, so that
-// no change can lack one; where the change then fails, a second entry with the
-// same id says so.
+// The outcomes. An entry is written before its change is made, as begun, so that
+// no change can lack one; a second entry with the same id says what became of it.
 const (
+	OutcomeBegun  Outcome = "begun"
 	OutcomeDone   Outcome = "done"
 	OutcomeFailed Outcome = "failed"
 	OutcomeDenied Outcome = "denied" // the role does not reach
@@ -21,7 +21,7 @@ const (
 
 // An AuditEntry is one change that somebody made through the console, or tried.
 type AuditEntry struct {
-	ID      string // random; the same in the two entries of a change that failed
+	ID      string // random; the same in the two entries of a change
 	At      time.Time
 	Actor   Actor
 	Action  Action

@@ -83,7 +83,7 @@ type change struct {
 func (s *Service) change(ctx context.Context, a Actor, c change, do func(context.Context) error) error {
 	e := AuditEntry{
 		ID: rand.Text(), At: s.o.Now(), Actor: a, Action: c.action, Target: c.target, Subject: c.subject,
-		Detail: c.detail, Outcome: OutcomeDone,
+		Detail: c.detail, Outcome: OutcomeBegun,
 	}
 	if err := s.may(a, c.action); err != nil {
 		if e.Outcome = OutcomeDenied; a.Role > RoleNone { // anybody may be a guest, and would fill the audit
@@ -95,11 +95,13 @@ func (s *Service) change(ctx context.Context, a Actor, c change, do func(context
 		return err
 	}
 	err := do(ctx)
+	e.Outcome, e.At = OutcomeDone, s.o.Now()
 	if err != nil {
-		e.Outcome, e.Err, e.At = OutcomeFailed, err.Error(), s.o.Now()
-		// Also for somebody who has gone away meanwhile.
-		_ = s.append(context.WithoutCancel(ctx), e)
+		e.Outcome, e.Err = OutcomeFailed, err.Error()
 	}
+	// Also for somebody who has gone away meanwhile. Where it cannot be written,
+	// the change is made all the same, and stays begun.
+	_ = s.append(context.WithoutCancel(ctx), e)
 	return err
 }
 

@@ -108,7 +108,7 @@ func TestTheAuditKnowsEveryChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := w.audit.take()
-	if len(got) != 1 || got[0].Outcome != OutcomeDone || got[0].Target != "session/"+session || got[0].Subject != "idp/ada" ||
+	if len(got) != 2 || got[0].Outcome != OutcomeBegun || got[1].Outcome != OutcomeDone || got[1].ID != got[0].ID || got[0].Target != "session/"+session || got[0].Subject != "idp/ada" ||
 		got[0].Actor != actor || got[0].Action != "RevokeSession" || got[0].ID == "" || !got[0].At.Equal(w.clock.now()) {
 		t.Errorf("done: %+v", got)
 	}
@@ -117,7 +117,7 @@ func TestTheAuditKnowsEveryChange(t *testing.T) {
 		t.Errorf("denied: %+v", got)
 	}
 	_, _ = w.DisableUser(t.Context(), as(RoleAdmin), &consolepb.DisableUserRequest{Key: "idp/nobody"})
-	if got = w.audit.take(); len(got) != 2 || got[0].Outcome != OutcomeDone || got[1].Outcome != OutcomeFailed ||
+	if got = w.audit.take(); len(got) != 2 || got[0].Outcome != OutcomeBegun || got[1].Outcome != OutcomeFailed ||
 		got[0].ID != got[1].ID || got[1].Err == "" {
 		t.Errorf("failed: %+v", got)
 	}
