@@ -28,7 +28,8 @@ const (
 const headerBound = "x-envoy-upstream-stream-duration-ms"
 
 // lasts reports whether Envoy will hold r on a leash. It looks for what Envoy
-// looks for: where Envoy finds more, the leash has no facts and is refused.
+// looks for: where Envoy finds more, the leash has no facts and the request keeps
+// its bound.
 func (r *request) lasts() bool {
 	if r.held || r.method == "CONNECT" {
 		return true
@@ -61,15 +62,20 @@ func (r *request) withFacts(out *response, told *person) *response {
 	return &response{wire: slices.Concat(out.wire, more)} // merged, as in clean.go
 }
 
-// errNoFacts is why a leash is refused that does not say what it is about.
-var errNoFacts = errors.New("the leash comes without the facts of its request")
+// errFacts is why a leash is refused that does not say what it is about.
+var errFacts = errors.New("the leash does not say what it is about")
 
-// readFacts returns what withFacts said about the request of a leash.
+// readFacts returns what withFacts said about the request of a leash; nothing
+// where it was not asked, and for a request that had no look of lasting.
 func readFacts(in *extprocv3.ProcessingRequest) (wire, session string, err error) {
-	fields := in.GetMetadataContext().GetFilterMetadata()[factsNamespace].GetFields()
+	facts, said := in.GetMetadataContext().GetFilterMetadata()[factsNamespace]
+	if !said {
+		return "", "", nil
+	}
+	fields := facts.GetFields()
 	plain, err := base64.RawStdEncoding.DecodeString(fields[factsField].GetStringValue())
 	if err != nil || len(plain) == 0 {
-		return "", "", errNoFacts
+		return "", "", errFacts
 	}
 	return string(plain), fields[sessionField].GetStringValue(), nil
 }

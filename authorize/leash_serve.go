@@ -27,7 +27,7 @@ type leashService struct {
 // by itself: nil is for one that is over.
 func (h leashService) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
 	l, err := h.server.hold(stream)
-	if err != nil {
+	if l == nil || err != nil {
 		return err
 	}
 	defer h.server.leashes.drop(l, reasonClosed)
@@ -51,7 +51,9 @@ func (l *leash) parting() error {
 }
 
 // hold takes the first message of a stream and decides about it once more: what
-// has changed since its first decision was told to nobody.
+// has changed since its first decision was told to nobody. It returns nil where
+// there is nothing to decide: a path of ours, or what Envoy answers by itself.
+// That goes on, and keeps the bound of whatever is not held.
 func (s *Server) hold(stream extprocv3.ExternalProcessor_ProcessServer) (*leash, error) {
 	in, err := stream.Recv()
 	if err != nil {
@@ -62,6 +64,9 @@ func (s *Server) hold(stream extprocv3.ExternalProcessor_ProcessServer) (*leash,
 		s.leashes.refuse()
 		s.log.Error().Err(err).Str("request_id", requestIDOf(in)).Msg("long-lived stream refused")
 		return nil, status.Error(codes.InvalidArgument, "no facts")
+	}
+	if wire == "" {
+		return nil, stream.Send(goOnBounded)
 	}
 	l := &leash{wire: wire, session: session, began: s.now(), ended: make(chan struct{})}
 	if !s.leashes.take(l) {
@@ -86,6 +91,11 @@ var goOn = &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse
 	RequestHeaders: &extprocv3.HeadersResponse{Response: &extprocv3.CommonResponse{
 		HeaderMutation: &extprocv3.HeaderMutation{RemoveHeaders: []string{headerBound}},
 	}},
+}}
+
+// goOnBounded lets it pass as it is.
+var goOnBounded = &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestHeaders{
+	RequestHeaders: &extprocv3.HeadersResponse{},
 }}
 
 // trailersPass lets the trailers of the answer pass.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"runtime"
 	"slices"
@@ -353,7 +354,7 @@ func TestALeashWithoutGoodFactsIsRefused(t *testing.T) {
 		return &structpb.Struct{Fields: map[string]*structpb.Value{factsField: structpb.NewStringValue(facts)}}
 	}
 	for name, facts := range map[string]*structpb.Struct{
-		"none": nil, "empty ones": fields(""), "no base64": fields("*"), "no message": fields("/w"), "of no route": fields("CgA"),
+		"empty ones": fields(""), "no base64": fields("*"), "no message": fields("/w"), "of no route": fields("CgA"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -367,6 +368,30 @@ func TestALeashWithoutGoodFactsIsRefused(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWhatIsNotDecidedIsNotHeld: it passes, and keeps its bound.
+func TestWhatIsNotDecidedIsNotHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKennel(t, map[string]string{"app": rulePublic}, nil)
+		stream, err := k.envoy.Process(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.Send(&extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestHeaders{}}); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := stream.Recv()
+		if err != nil || answer.GetRequestHeaders() == nil || answer.GetRequestHeaders().GetResponse().GetHeaderMutation() != nil {
+			t.Errorf("answer %v, %v", answer, err)
+		}
+		if _, err := stream.Recv(); err != io.EOF {
+			t.Errorf("ends with %v", err)
+		}
+		if stats := k.LeashStats(); stats.Open != 0 || stats.Opened != 0 {
+			t.Errorf("figures %+v", stats)
+		}
+	})
 }
 
 // TestAChangeBetweenCheckAndLeashIsSeen: nobody is told of it.

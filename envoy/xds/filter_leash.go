@@ -69,7 +69,8 @@ func (b *builder) leashFilter() *compositev3.Composite {
 // whatLasts holds upgrades, CONNECT and gRPC, on whatever route. The headers
 // decide without which there would be no such thing, never one that a client may
 // leave out. authorize looks for the same, no finer (authorize/leash_facts.go):
-// what it does not expect here has no facts and is refused.
+// what it does not expect here has no facts, and keeps its bound. So do paths of
+// ours and what Envoy answers by itself.
 func (b *builder) whatLasts() *anypb.Any {
 	return b.any(&compositev3.CompositePerRoute{Matcher: b.where(oneOf(
 		b.look(requestHeader("upgrade"), anything()),

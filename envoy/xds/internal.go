@@ -60,7 +60,6 @@ func (b *builder) internalRoute(match *routev3.RouteMatch) *routev3.Route {
 		}},
 		TypedPerFilterConfig: map[string]*anypb.Any{
 			filterAuthorize:     b.checkInternal(),
-			filterLeash:         b.off(),
 			filterCleanUpstream: b.off(),
 			filterCleanResponse: b.off(),
 		},

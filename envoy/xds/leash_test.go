@@ -177,7 +177,6 @@ func TestWhatIsHeld(t *testing.T) {
 		{"over HTTP/2", "POST", "https://app.example.com/", true, nil, 0},
 		{"one that accepts events", "GET", "https://app.example.com/", false, http.Header{"Accept": {"text/event-stream"}}, 0},
 		{"a path of ours", "GET", "https://app.example.com/.pomerium/", false, nil, 0},
-		{"a host that is not there, as gRPC", "POST", "https://no.example.com/", true, http.Header{"Content-Type": {"application/grpc"}}, 0},
 		{"a tunnel to nowhere", "CONNECT", "https://app.example.com:22", true, nil, 0},
 		{"a route with a long timeout", "GET", "https://slow.example.com/", false, nil, 1},
 		{"without Accept", "GET", "https://slow.example.com/", true, http.Header{"Accept": nil}, 1},
@@ -203,6 +202,20 @@ func TestWhatIsHeld(t *testing.T) {
 				t.Errorf("the upstream got the bound: %q", got.body)
 			}
 		})
+	}
+}
+
+// TestWhatWasNotAskedAboutHasNoFacts: ext_authz does not look at it.
+func TestWhatWasNotAskedAboutHasNoFacts(t *testing.T) {
+	t.Parallel()
+	h := leashHouse(t, "")
+	before, _ := h.leashes.count()
+	got := h.get(t, true, "POST", "https://no.example.com/", http.Header{"Content-Type": {"application/grpc"}})
+	if got.status != 200 || got.header.Get("Grpc-Status") != "12" {
+		t.Errorf("got %d %v", got.status, got.header)
+	}
+	if held := h.leashes.since(before); len(held) != 1 || held[0].facts != "" {
+		t.Errorf("leashes %+v", held)
 	}
 }
 

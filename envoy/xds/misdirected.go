@@ -129,6 +129,6 @@ func (b *builder) fixed(name string, match *routev3.RouteMatch, status uint32) *
 		Name:                 name,
 		Match:                match,
 		Action:               &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: status}},
-		TypedPerFilterConfig: map[string]*anypb.Any{filterAuthorize: b.unchecked(), filterLeash: b.off()},
+		TypedPerFilterConfig: map[string]*anypb.Any{filterAuthorize: b.unchecked()},
 	}
 }

@@ -302,6 +302,10 @@ func TestStreamsEndWhenTheirPersonSignsOut(t *testing.T) {
 	if after := h.figure(t, "pomerium_streams_held_total"); after != before {
 		t.Errorf("%v of 20 ordinary requests were held", after-before)
 	}
+	// What looks as if it would last, and is a path of ours.
+	if a := anns.get(t, h.in.at("plain.localhost/ping"), "Content-Type", "application/grpc").want(t, http.StatusOK); a.header.Get("Grpc-Status") != "" {
+		t.Errorf("ping as gRPC: %v", a.header)
+	}
 	hers, his := anns.all(t), bobs.all(t)
 	for _, s := range append(append([]stream{}, hers...), his...) {
 		s.goesOn(t)
