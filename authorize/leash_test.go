@@ -31,6 +31,7 @@ import (
 type kennel struct {
 	*house
 	broker *broker
+	kept   *kept // the recorded decisions
 	envoy  extprocv3.ExternalProcessorClient
 	stop   func() // of the house
 }
@@ -40,6 +41,8 @@ func newKennel(t testing.TB, rules map[string]string, change func(*config.Config
 	t.Helper()
 	b := startBroker(t)
 	h := newHouseOn(t, b, rules, change)
+	recorded := &kept{}
+	h.recorder = recorded
 	listener := bufconn.Listen(1 << 20)
 	g := grpc.NewServer()
 	h.RegisterLeashes(g)
@@ -59,7 +62,7 @@ func newKennel(t testing.TB, rules map[string]string, change func(*config.Config
 		g.Stop()
 		parts.Wait()
 	})
-	return &kennel{house: h, broker: b, envoy: extprocv3.NewExternalProcessorClient(conn), stop: cancel}
+	return &kennel{house: h, broker: b, kept: recorded, envoy: extprocv3.NewExternalProcessorClient(conn), stop: cancel}
 }
 
 // A walk is a stream on its leash, as Envoy sees it.
@@ -257,6 +260,9 @@ func (k *kennel) accounts(t *testing.T, reason string) {
 	}
 	if line["message"] != "authorize stream ended" || line["outcome"] != reason || line["request-id"] != "request-1" || line["lasted"] == nil {
 		t.Errorf("the audit says %v", line)
+	}
+	if last := k.kept.all[len(k.kept.all)-1]; last.Outcome != reason || last.RequestID != "request-1" {
+		t.Errorf("recorded is %+v", last) // and explained by the request's id
 	}
 }
 
