@@ -114,13 +114,29 @@ func (s *leashes) count() (opened, open int) {
 // await waits for one more leash than there were.
 func (s *leashes) await(t testing.TB, before int) *heldLeash {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if more := s.since(before); len(more) > 0 {
-			return more[0]
+	eventually(t, func() string {
+		if len(s.since(before)) == 0 {
+			return "no leash is held"
+		}
+		return ""
+	})
+	return s.since(before)[0]
+}
+
+// eventually asks again until there is nothing to complain about.
+func eventually(t testing.TB, complaint func() string) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); ; <-tick.C {
+		what := complaint()
+		if what == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(what)
 		}
 	}
-	t.Fatal("no leash is held")
-	return nil
 }
 
 // ticking sends a line at once, and then one whenever it may, until the client
@@ -338,13 +354,12 @@ func TestALeashThatEndsEndsItsStreamAlone(t *testing.T) {
 			}
 			other.Close()
 			// A stream that its client ends leaves nothing behind.
-			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-				if _, open := h.leashes.count(); open == 0 {
-					break
-				} else if time.Now().After(deadline) {
-					t.Fatalf("%d leashes are still open", open)
+			eventually(t, func() string {
+				if _, open := h.leashes.count(); open > 0 {
+					return fmt.Sprintf("%d leashes are still open", open)
 				}
-			}
+				return ""
+			})
 		})
 	}
 }
@@ -405,13 +420,12 @@ func (h *house) bound(t *testing.T, text string) {
 		}
 	}
 	h.ads.set(t, s)
-	was := ""
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	eventually(t, func() string {
 		h.questions()
 		h.get(t, false, "GET", "https://app.example.com/", nil)
-		if was = h.questions()[0].Attributes.Request.Http.Headers[headerBound]; was == text {
-			return
+		if is := h.questions()[0].Attributes.Request.Http.Headers[headerBound]; is != text {
+			return "the bound is " + is
 		}
-	}
-	t.Fatalf("the bound is %q", was)
+		return ""
+	})
 }
