@@ -26,6 +26,8 @@ FUZZTIME ?= 30s
 
 ENVOY        := build/envoy/envoy
 ENVOY_PACKED := envoy/bin/envoy.zst
+AXE          := build/axe/axe.min.js
+export CARDEA_AXE ?= $(CURDIR)/$(AXE)
 export CARDEA_ENVOY ?= $(CURDIR)/$(ENVOY)
 
 .PHONY: help envoy build run test test-tools check bench e2e fuzz fmt vet lint generate golden clean
@@ -62,7 +64,7 @@ run: build ## build, then start the quickstart and say where to go
 
 # --- tests -------------------------------------------------------------------
 
-test: envoy test-tools ## install what the tests need, then format check, vet and every test
+test: envoy test-tools $(AXE) ## install what the tests need, then format check, vet and every test
 	$(MAKE) fmt vet
 	$(GO) test $(RACE) -timeout 20m ./...
 
@@ -80,6 +82,14 @@ test-tools:
 	else \
 		echo "make test: not installed, needed by the browser tests: $${missing[*]}" >&2; \
 	fi
+
+# axe-core looks at every page for what keeps people out. A wheel brings it, by
+# hash, as it brings Envoy.
+$(AXE): internal/pages/testdata/axe.requirements.txt
+	rm -rf build/axe && mkdir -p build/axe
+	$(PYTHON) -m pip download --quiet --disable-pip-version-check --no-cache-dir --no-deps --only-binary :all: \
+		--require-hashes --requirement $< --dest build/axe
+	cd build/axe && $(PYTHON) -m zipfile -e *.whl . && mv axe_playwright_python/axe.min.js . && rm -rf *.whl axe_playwright_python*
 
 check: fmt vet lint test ## what must pass before a commit
 	$(MAKE) generate
