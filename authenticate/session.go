@@ -155,6 +155,7 @@ func (s *Server) newSession(v visit, providerID string, identity *idp.Identity) 
 	session := &databroker.Session{
 		ID: rand.Text(), UserID: identity.Subject, IDPID: providerID,
 		IssuedAt: now, ExpiresAt: now.Add(v.config.CookieExpire),
+		From: clientAddress(v.r), UserAgent: bounded(v.r.UserAgent()),
 	}
 	fill(session, identity)
 	if identity.Tokens.Refresh == "" && !identity.Tokens.AccessExpires.IsZero() && identity.Tokens.AccessExpires.Before(session.ExpiresAt) {
@@ -168,6 +169,11 @@ func (s *Server) newSession(v visit, providerID string, identity *idp.Identity) 
 	}
 	return session, nil
 }
+
+// maxUserAgent bounds what is kept of what a browser says of itself, in bytes.
+const maxUserAgent = 256
+
+func bounded(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxUserAgent)], "") }
 
 // ticketCookie is a cookie of the sign-in host; a lifetime below 0 deletes it.
 func (s *Server) ticketCookie(name, value string, lifetime time.Duration) *http.Cookie {

@@ -234,3 +234,21 @@ func TestATokenThatCannotBeRefreshedBoundsTheSession(t *testing.T) {
 	w.clock.advance(5 * time.Minute)
 	b.atProvider(b.get(w.asks()))
 }
+
+func TestASessionSaysWhereItComesFrom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := w.browser()
+	link := b.atProvider(b.get(w.asks()))
+	agent := strings.Repeat("ä", maxUserAgent)
+	c := w.handed(b.get(link, "X-Cardea-Client-Address", "192.0.2.7", "User-Agent", agent+"\xff"))
+	s := w.sessions()[c.SessionID]
+	if s == nil || s.From != "192.0.2.7" || s.UserAgent != agent[:maxUserAgent] {
+		t.Errorf("%+v", s)
+	}
+	for in, want := range map[string]string{"": "", "a\xffb": "ab", "ä": "ä", strings.Repeat("a", maxUserAgent-1) + "ä": strings.Repeat("a", maxUserAgent-1)} {
+		if got := bounded(in); got != want {
+			t.Errorf("bounded(%q) = %q", in, got)
+		}
+	}
+}

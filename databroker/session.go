@@ -36,6 +36,11 @@ type Session struct {
 	// with the last time.
 	Devices []DeviceProof `json:"devices,omitempty"`
 
+	// From is the address that the person signed in from, and UserAgent what their
+	// browser said of itself: hostile text, bounded by whoever writes it.
+	From      string `json:"from,omitempty"`
+	UserAgent string `json:"user_agent,omitempty"`
+
 	// RefreshDisabled is set for sessions that nobody may lengthen, such as
 	// those made from a token that a program brought along.
 	RefreshDisabled bool `json:"refresh_disabled,omitempty"`
