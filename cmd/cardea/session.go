@@ -60,10 +60,10 @@ func sessionListCommand(env *viper.Viper, t terminal) *cobra.Command {
 
 func writeSessions(t terminal, out *consolepb.ListSessionsResponse) error {
 	w := tabwriter.NewWriter(t.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "SESSION\tPERSON\tSTATE\tSIGNED IN\tENDS\tUSER")
+	fmt.Fprintln(w, "SESSION\tPERSON\tSTATE\tSIGNED IN\tFROM\tENDS\tUSER")
 	for _, s := range out.Sessions {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", plain(s.Id), plain(s.Email),
-			strings.ToLower(strings.TrimPrefix(s.State.String(), "SESSION_STATE_")), moment(s.IssuedAt), moment(s.ExpiresAt), plain(s.UserKey))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", plain(s.Id), plain(s.Email),
+			strings.ToLower(strings.TrimPrefix(s.State.String(), "SESSION_STATE_")), moment(s.IssuedAt), plain(s.From), moment(s.ExpiresAt), plain(s.UserKey))
 	}
 	if err := w.Flush(); err != nil {
 		return err

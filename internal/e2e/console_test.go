@@ -9,7 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -79,7 +82,7 @@ func TestAnAdministratorEndsASession(t *testing.T) {
 	t.Run("everybody who is signed in is listed", func(t *testing.T) {
 		eventually(t, inForce, "the list", func() error {
 			page = admin.browse(t, h.in.at("console.localhost/sessions")).want(t, http.StatusOK)
-			for _, want := range []string{"Ada Admin", "Vic Viewer", "Eve &lt;b&gt;Guest&lt;/b&gt;", "3 sessions"} {
+			for _, want := range []string{"127.0.0.1", "Ada Admin", "Vic Viewer", "Eve &lt;b&gt;Guest&lt;/b&gt;", "3 sessions"} {
 				if !strings.Contains(page.body, want) {
 					return fmt.Errorf("no %q:\n%s", want, page.body)
 				}
@@ -213,12 +216,20 @@ func TestPeopleAreShutOutByCommand(t *testing.T) {
 		t.Fatalf("%v:\n%s", err, out)
 	}
 	key := listed.Users[0].Key
+	for name, want := range map[string]os.FileMode{"admin": 0o700, "admin/grpc": 0o600, "admin/socket": 0o600} {
+		if info, err := os.Stat(filepath.Join(h.in.dir, "data", name)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v, want %o", name, info.Mode(), err, want)
+		}
+	}
 	for _, command := range [][]string{{"user", "list"}, {"user", "show", key}, {"session", "list", "--search", "bob"}} {
 		if out := h.in.tool(t, 0, append(command, "--config", h.in.file)...); !strings.Contains(out, bob.Email) || strings.Contains(out, "\x1b") {
 			t.Errorf("%v:\n%q", command, out)
 		}
 	}
 	h.in.tool(t, 0, "user", "disable", key, "--config", h.in.file)
+	if want := fmt.Sprintf(`"actor":"operator (uid %d)"`, os.Getuid()); runtime.GOOS == "linux" && !strings.Contains(h.in.logs.text(), want) {
+		t.Errorf("the audit does not say %s", want)
+	}
 	eventually(t, inForce, "the end of the session", func() error {
 		if a := c.get(t, h.in.at("any.localhost/"), "Accept", "text/html"); a.status == http.StatusOK {
 			return fmt.Errorf("status %d", a.status)

@@ -31,6 +31,14 @@ func populated(t *testing.T, text string) (w *world, admin, victim string) {
 		u.Groups = []string{text, "a group"}
 		u.Claims = map[string]any{"department": text, text: text}
 	})
+	session, err := w.client.Session(t.Context(), victim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session.From, session.UserAgent, session.Claims = text, text, map[string]any{text: text}
+	if err := w.client.PutSession(t.Context(), session); err != nil {
+		t.Fatal(err)
+	}
 	// The device comes with texts of the owner's browser.
 	if err := w.client.PutDevice(t.Context(), &databroker.Device{
 		ID: "device", UserKey: "idp/victim", Name: text, Type: "any", Model: text, UserAgent: text, EnrolledFrom: text,
@@ -38,7 +46,7 @@ func populated(t *testing.T, text string) (w *world, admin, victim string) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	w.shown(victim)
+	w.settle("the session", func(m *summaries) bool { return m.sessions[victim] != nil && m.sessions[victim].from == text })
 	w.settle("the device", func(m *summaries) bool { return m.devices["device"] != nil })
 	return w, admin, victim
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unique"
 
 	"github.com/cardea-proxy/cardea/databroker"
 	"github.com/rs/zerolog"
@@ -61,7 +62,9 @@ type (
 		issued   int64 // Unix time in milliseconds, as the next
 		expires  int64
 		devices  int
-		find     string // lower case: id and userKey
+		from     string
+		agent    unique.Handle[string] // few browsers, many sessions
+		find     string                // lower case: id, userKey and from
 	}
 	userRow struct {
 		key      string

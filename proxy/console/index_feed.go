@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/cardea-proxy/cardea/databroker"
 )
@@ -136,6 +137,8 @@ func (x *index) takeSession(into *summaries, r *databroker.Record) error {
 		IssuedAt  time.Time  `json:"issued_at"`
 		ExpiresAt time.Time  `json:"expires_at"`
 		Devices   []struct{} `json:"devices"`
+		From      string     `json:"from"`
+		UserAgent string     `json:"user_agent"`
 	}
 	if err := x.feed.Decode(r, &s); err != nil {
 		return err
@@ -144,7 +147,7 @@ func (x *index) takeSession(into *summaries, r *databroker.Record) error {
 	into.putSession(&sessionRow{
 		id: r.ID, userKey: key, provider: key[:len(s.IDPID)],
 		issued: s.IssuedAt.UnixMilli(), expires: s.ExpiresAt.UnixMilli(), devices: len(s.Devices),
-		find: strings.ToLower(r.ID + "\n" + key),
+		from: s.From, agent: unique.Make(s.UserAgent), find: strings.ToLower(r.ID + "\n" + key + "\n" + s.From),
 	})
 	return nil
 }

@@ -117,7 +117,7 @@ func (m *summaries) session(row *sessionRow) *consolepb.Session {
 	u, _ := m.user(row.userKey)
 	return &consolepb.Session{
 		Id: row.id, UserKey: row.userKey, Email: u.email, Name: u.name, Provider: row.provider, State: m.stateOf(row),
-		IssuedAt: stamp(time.UnixMilli(row.issued)), ExpiresAt: stamp(time.UnixMilli(row.expires)), Devices: int32(row.devices),
+		IssuedAt: stamp(time.UnixMilli(row.issued)), ExpiresAt: stamp(time.UnixMilli(row.expires)), Devices: int32(row.devices), From: row.from, UserAgent: row.agent.Value(),
 	}
 }
 

@@ -19,6 +19,8 @@ func (s *Server) askRevoke(v visit) error {
 			{Label: say("sessions.person"), Cell: pages.Cell{Text: who, Sub: one.Email}},
 			{Label: say("sessions.issued"), Cell: exactCell(one.IssuedAt)},
 			{Label: say("sessions.used"), Cell: exactCell(one.LastUsedAt)},
+			{Label: say("sessions.from"), Cell: pages.Cell{Text: called(one.From)}},
+			{Label: say("sessions.agent"), Cell: pages.Cell{Text: called(one.UserAgent)}},
 			{Label: say("sessions.id"), Cell: pages.Cell{Text: one.Id, Code: true}},
 		},
 		Action: "/sessions/revoke", Hidden: []pages.Field{{Name: "id", Value: id}},

@@ -97,12 +97,19 @@ func (v visit) providerName(id string) string {
 func (v visit) sessionRow(one *consolepb.Session) pages.Row {
 	row := pages.Row{Cells: []pages.Cell{
 		personCell(one.UserKey, one.Name, one.Email),
-		sessionState(one.State), timeCell(one.IssuedAt), timeCell(one.LastUsedAt), timeCell(one.ExpiresAt),
+		sessionState(one.State), signedIn(one), timeCell(one.LastUsedAt), timeCell(one.ExpiresAt),
 	}}
 	if v.actor.May("RevokeSession") {
 		row.Actions = []pages.Action{{Label: say("sessions.revoke"), URL: withQuery("/sessions/revoke", "id", one.Id)}}
 	}
 	return row
+}
+
+// signedIn says when and from where.
+func signedIn(one *consolepb.Session) pages.Cell {
+	c := timeCell(one.IssuedAt)
+	c.Sub = one.From
+	return c
 }
 
 func sessionState(state consolepb.SessionState) pages.Cell {
@@ -121,7 +128,7 @@ func called(texts ...string) string {
 			return s
 		}
 	}
-	return say("nobody")
+	return say("unknown")
 }
 
 // timeCell shows a time, and a word where there is none.

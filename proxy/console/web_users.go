@@ -131,7 +131,7 @@ func (v visit) sessionsPart(out *consolepb.GetUserResponse) pages.Part {
 	}}
 	for _, one := range out.Sessions {
 		row := pages.Row{Cells: []pages.Cell{
-			{Text: one.Id, Code: true}, timeCell(one.IssuedAt), timeCell(one.LastUsedAt), timeCell(one.ExpiresAt),
+			{Text: one.Id, Code: true, Sub: one.UserAgent}, signedIn(one), timeCell(one.LastUsedAt), timeCell(one.ExpiresAt),
 		}}
 		if v.actor.May("RevokeSession") {
 			row.Actions = []pages.Action{{Label: say("sessions.revoke"), URL: withQuery("/sessions/revoke", "id", one.Id)}}

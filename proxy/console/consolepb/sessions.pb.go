@@ -90,7 +90,9 @@ type Session struct {
 	// When it was last used, exact to half a minute; absent where it never was.
 	LastUsedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_used_at,json=lastUsedAt,proto3" json:"last_used_at,omitempty"`
 	// How many devices have shown themselves in it.
-	Devices       int32 `protobuf:"varint,10,opt,name=devices,proto3" json:"devices,omitempty"`
+	Devices       int32  `protobuf:"varint,10,opt,name=devices,proto3" json:"devices,omitempty"`
+	From          string `protobuf:"bytes,11,opt,name=from,proto3" json:"from,omitempty"`                            // the address that the person signed in from; empty where it is not known
+	UserAgent     string `protobuf:"bytes,12,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"` // what their browser said of itself; hostile text
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -195,10 +197,25 @@ func (x *Session) GetDevices() int32 {
 	return 0
 }
 
+func (x *Session) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Session) GetUserAgent() string {
+	if x != nil {
+		return x.UserAgent
+	}
+	return ""
+}
+
 type ListSessionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Page  *PageRequest           `protobuf:"bytes,1,opt,name=page,proto3" json:"page,omitempty"` // orders: issued (its own, newest first), expires, person, provider
-	// Text to be found in the id, or in the person's name, address or id.
+	// Text to be found in the id, in the address that it comes from, or in the
+	// person's name, address or id.
 	Search        string       `protobuf:"bytes,2,opt,name=search,proto3" json:"search,omitempty"`
 	UserKey       string       `protobuf:"bytes,3,opt,name=user_key,json=userKey,proto3" json:"user_key,omitempty"`
 	Provider      string       `protobuf:"bytes,4,opt,name=provider,proto3" json:"provider,omitempty"`
@@ -578,7 +595,7 @@ const file_sessions_proto_rawDesc = "" +
 	"\n" +
 	"\x0esessions.proto\x12\n" +
 	"console.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\n" +
-	"page.proto\"\xf6\x02\n" +
+	"page.proto\"\xa9\x03\n" +
 	"\aSession\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
 	"\buser_key\x18\x02 \x01(\tR\auserKey\x12\x14\n" +
@@ -592,7 +609,10 @@ const file_sessions_proto_rawDesc = "" +
 	"\flast_used_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"lastUsedAt\x12\x18\n" +
 	"\adevices\x18\n" +
-	" \x01(\x05R\adevices\"\xc1\x01\n" +
+	" \x01(\x05R\adevices\x12\x12\n" +
+	"\x04from\x18\v \x01(\tR\x04from\x12\x1d\n" +
+	"\n" +
+	"user_agent\x18\f \x01(\tR\tuserAgent\"\xc1\x01\n" +
 	"\x13ListSessionsRequest\x12+\n" +
 	"\x04page\x18\x01 \x01(\v2\x17.console.v1.PageRequestR\x04page\x12\x16\n" +
 	"\x06search\x18\x02 \x01(\tR\x06search\x12\x19\n" +
