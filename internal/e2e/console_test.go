@@ -143,6 +143,20 @@ func TestAnAdministratorEndsASession(t *testing.T) {
 			}
 		}
 	})
+	t.Run("who ends all sessions has an answer, and then no session", func(t *testing.T) {
+		c := h.in.client(t, clientOptions{http2: true})
+		h.enter(t, c, ada, "console.localhost/sessions").want(t, http.StatusOK)
+		ask := c.browse(t, h.in.at("console.localhost/sessions/revoke-all")).want(t, http.StatusOK)
+		c.post(t, ask, "/sessions/revoke-all", url.Values{}).want(t, http.StatusBadRequest) // without the tick
+		c.post(t, ask, "/sessions/revoke-all", url.Values{"sure": {"yes"}}).want(t, http.StatusSeeOther)
+		eventually(t, inForce, "the end of one's own session", func() error {
+			if a := c.get(t, h.in.at("console.localhost/sessions"), "Accept", "text/html"); !a.signInAsked() {
+				return fmt.Errorf("status %d", a.status)
+			}
+			return nil
+		})
+		h.enter(t, guest, eve, "console.localhost/sessions").want(t, http.StatusForbidden)
+	})
 	t.Run("the command ends sessions too", func(t *testing.T) {
 		out := h.in.tool(t, 0, "session", "revoke", "--config", h.in.file, h.in.sessionsOf(t, "eve")[0])
 		if !strings.Contains(out, "ended 1 sessions") {

@@ -25,6 +25,7 @@
 //	service.go        Service: role, audit, change
 //	audit.go          what is written down of a change, before it is made
 //	sessions.go ...   the actions, one subject each
+//	part.go           the end of one's own session, after the answer
 //	list.go           rows -> the page that was asked for
 //	index.go          summaries of records in memory; index_feed.go keeps them
 //	errors.go         what actions fail with

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cardea-proxy/cardea/databroker"
@@ -43,6 +44,9 @@ type ServiceOptions struct {
 type Service struct {
 	o     ServiceOptions
 	index *index
+
+	parting sync.WaitGroup // see part
+	ending  chan struct{}  // closed when Run ends
 }
 
 // NewService returns a Service. It starts no goroutine; lists wait for Run.
@@ -53,12 +57,17 @@ func NewService(o ServiceOptions) (*Service, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Service{o: o, index: newIndex(o.Broker, o.Log, o.Now)}, nil
+	return &Service{o: o, index: newIndex(o.Broker, o.Log, o.Now), ending: make(chan struct{})}, nil
 }
 
 // Run keeps the index of sessions and people up to date until ctx ends, from
-// the first call of Wake or of an action that reads it.
-func (s *Service) Run(ctx context.Context) error { return s.index.run(ctx) }
+// the first call of Wake or of an action that reads it. Call it once.
+func (s *Service) Run(ctx context.Context) error {
+	err := s.index.run(ctx)
+	close(s.ending)
+	s.parting.Wait()
+	return err
+}
 
 // Wake builds the index before somebody waits for it.
 func (s *Service) Wake() { s.index.wake() }

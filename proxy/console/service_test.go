@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -195,4 +196,71 @@ func TestManySessionsEndAtOnce(t *testing.T) {
 		t.Errorf("%v, %v", rest, err)
 	}
 	w.settle("the end", func(m *summaries) bool { return len(m.sessions) == 0 })
+}
+
+// gone waits for the end of a session that its owner has ended.
+func (w *world) gone(id string) {
+	w.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); w.lives(id); <-tick.C {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("session %s goes on", id)
+		}
+	}
+}
+
+// TestOnesOwnSessionEndsAfterTheAnswer, since the answer goes by a stream that
+// ends with the session.
+func TestOnesOwnSessionEndsAfterTheAnswer(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*world, Actor) (int32, error){
+		"one": func(w *world, a Actor) (int32, error) {
+			_, err := w.RevokeSession(t.Context(), a, &consolepb.RevokeSessionRequest{Id: a.SessionID})
+			return 3, err
+		},
+		"of the person": func(w *world, a Actor) (int32, error) {
+			out, err := w.RevokeUserSessions(t.Context(), a, &consolepb.RevokeUserSessionsRequest{UserKey: "idp/ada"})
+			return out.GetRevoked(), err
+		},
+		"all": func(w *world, a Actor) (int32, error) {
+			out, err := w.RevokeAllSessions(t.Context(), a, &consolepb.RevokeAllSessionsRequest{})
+			return out.GetRevoked(), err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			admin, before, after := as(RoleAdmin), w.signIn("ada", nil), ""
+			admin.SessionID = w.signIn("ada", nil)
+			after = w.signIn("ada", nil)
+			if n, err := end(w, admin); err != nil || n != 3 {
+				t.Fatalf("%d, %v", n, err)
+			}
+			if name != "one" && (w.lives(before) || w.lives(after)) {
+				t.Error("another session goes on")
+			}
+			w.gone(admin.SessionID)
+		})
+	}
+}
+
+// TestTheProgramEndsNoSooner than a session that was to end.
+func TestTheProgramEndsNoSooner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	service, err := NewService(w.o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	admin := as(RoleAdmin)
+	admin.SessionID = w.signIn("ada", nil)
+	if _, err := service.RevokeSession(t.Context(), admin, &consolepb.RevokeSessionRequest{Id: admin.SessionID}); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if err := service.Run(ctx); err != nil || w.lives(admin.SessionID) {
+		t.Errorf("%v, or the session goes on", err)
+	}
 }

@@ -158,6 +158,10 @@ func (s *Service) RevokeSession(ctx context.Context, a Actor, r *consolepb.Revok
 		c.subject = session.UserKey()
 	}
 	err := s.change(ctx, a, c, func(ctx context.Context) error {
+		if r.GetId() == a.SessionID {
+			s.part(ctx, a.SessionID)
+			return nil
+		}
 		return fromBroker(s.o.Broker.DeleteSession(ctx, r.GetId()))
 	})
 	if err != nil {
@@ -175,7 +179,7 @@ func (s *Service) RevokeUserSessions(ctx context.Context, a Actor, r *consolepb.
 	out := &consolepb.RevokeUserSessionsResponse{}
 	c := change{action: "RevokeUserSessions", target: databroker.TypeUser + "/" + key, subject: key}
 	err := s.change(ctx, a, c, func(ctx context.Context) (err error) {
-		out.Revoked, err = s.endSessions(ctx, key)
+		out.Revoked, err = s.endSessions(ctx, a, key)
 		return err
 	})
 	if err != nil {
@@ -188,7 +192,7 @@ func (s *Service) RevokeUserSessions(ctx context.Context, a Actor, r *consolepb.
 func (s *Service) RevokeAllSessions(ctx context.Context, a Actor, _ *consolepb.RevokeAllSessionsRequest) (*consolepb.RevokeAllSessionsResponse, error) {
 	out := &consolepb.RevokeAllSessionsResponse{}
 	err := s.change(ctx, a, change{action: "RevokeAllSessions", target: databroker.TypeSession + "/*"}, func(ctx context.Context) (err error) {
-		out.Revoked, err = s.endSessions(ctx, "")
+		out.Revoked, err = s.endSessions(ctx, a, "")
 		return err
 	})
 	if err != nil {
@@ -198,10 +202,12 @@ func (s *Service) RevokeAllSessions(ctx context.Context, a Actor, _ *consolepb.R
 }
 
 // endSessions ends the sessions of one person, of all for "". It asks the store
-// and not the index, which may lag a moment behind a sign-in.
-func (s *Service) endSessions(ctx context.Context, key string) (int32, error) {
+// and not the index, which may lag a moment behind a sign-in. The actor's own
+// session counts, and ends a moment later: see part.
+func (s *Service) endSessions(ctx context.Context, a Actor, key string) (int32, error) {
 	var ended int32
 	var after []byte
+	own := false
 	for first := true; first || len(after) > 0; first = false {
 		page, err := s.o.Broker.List(ctx, databroker.TypeSession, 0, after)
 		if err != nil {
@@ -209,8 +215,13 @@ func (s *Service) endSessions(ctx context.Context, key string) (int32, error) {
 		}
 		var writes []databroker.Write
 		for _, r := range page.Records {
-			if key == "" || s.ownerOf(r) == key {
-				writes = append(writes, databroker.Write{Type: databroker.TypeSession, ID: r.ID, Overwrite: true, Delete: true})
+			w := databroker.Write{Type: databroker.TypeSession, ID: r.ID, Overwrite: true, Delete: true}
+			switch {
+			case key != "" && s.ownerOf(r) != key:
+			case r.ID == a.SessionID:
+				own = true
+			default:
+				writes = append(writes, w)
 			}
 		}
 		n, err := s.writeAll(ctx, writes)
@@ -218,6 +229,10 @@ func (s *Service) endSessions(ctx context.Context, key string) (int32, error) {
 			return ended, err
 		}
 		after = page.Next
+	}
+	if own {
+		s.part(ctx, a.SessionID)
+		ended++
 	}
 	return ended, nil
 }

@@ -182,7 +182,7 @@ func (s *Service) DisableUser(ctx context.Context, a Actor, r *consolepb.Disable
 		if err := s.setDisabled(ctx, key, true); err != nil {
 			return err
 		}
-		out.Revoked, err = s.endSessions(ctx, key)
+		out.Revoked, err = s.endSessions(ctx, a, key)
 		return err
 	})
 	if err != nil {

@@ -32,7 +32,8 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // SessionService lists sessions and ends them. A session that is ended opens
-// nothing within a second, on any replica.
+// nothing within a second, on any replica. The caller's own goes on for a moment,
+// so that the answer arrives.
 //
 // Errors, as of all services of the console: PERMISSION_DENIED when the caller's
 // role does not reach, NOT_FOUND, FAILED_PRECONDITION for what cannot be done as
@@ -104,7 +105,8 @@ func (c *sessionServiceClient) RevokeAllSessions(ctx context.Context, in *Revoke
 // for forward compatibility.
 //
 // SessionService lists sessions and ends them. A session that is ended opens
-// nothing within a second, on any replica.
+// nothing within a second, on any replica. The caller's own goes on for a moment,
+// so that the answer arrives.
 //
 // Errors, as of all services of the console: PERMISSION_DENIED when the caller's
 // role does not reach, NOT_FOUND, FAILED_PRECONDITION for what cannot be done as
