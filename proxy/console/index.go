@@ -15,8 +15,8 @@ import (
 
 // An index is what lists are made of: a small summary of every session, person
 // and device, kept up to date by the feed. A list goes through all summaries: a
-// hundred thousand sessions take under 100 ms of one processor to search, and
-// about 420 bytes each to keep, their people included (BenchmarkListSessions100k,
+// hundred thousand sessions take 20 to 80 ms of one processor to search, and
+// about 430 bytes each to keep, their people included (BenchmarkListSessions100k,
 // BenchmarkIndex).
 type index struct {
 	feed Feed
