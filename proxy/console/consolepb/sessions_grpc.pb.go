@@ -46,9 +46,8 @@ type SessionServiceClient interface {
 	RevokeSession(ctx context.Context, in *RevokeSessionRequest, opts ...grpc.CallOption) (*RevokeSessionResponse, error)
 	// RevokeUserSessions ends all sessions of one person. It needs the role manager.
 	RevokeUserSessions(ctx context.Context, in *RevokeUserSessionsRequest, opts ...grpc.CallOption) (*RevokeUserSessionsResponse, error)
-	// RevokeAllSessions ends every session there is, the caller's included: over a
-	// route the call may end with UNAVAILABLE, because its stream ends with the
-	// session. It needs the role admin.
+	// RevokeAllSessions ends every session there is, the caller's included. It
+	// needs the role admin.
 	RevokeAllSessions(ctx context.Context, in *RevokeAllSessionsRequest, opts ...grpc.CallOption) (*RevokeAllSessionsResponse, error)
 }
 
@@ -119,9 +118,8 @@ type SessionServiceServer interface {
 	RevokeSession(context.Context, *RevokeSessionRequest) (*RevokeSessionResponse, error)
 	// RevokeUserSessions ends all sessions of one person. It needs the role manager.
 	RevokeUserSessions(context.Context, *RevokeUserSessionsRequest) (*RevokeUserSessionsResponse, error)
-	// RevokeAllSessions ends every session there is, the caller's included: over a
-	// route the call may end with UNAVAILABLE, because its stream ends with the
-	// session. It needs the role admin.
+	// RevokeAllSessions ends every session there is, the caller's included. It
+	// needs the role admin.
 	RevokeAllSessions(context.Context, *RevokeAllSessionsRequest) (*RevokeAllSessionsResponse, error)
 	mustEmbedUnimplementedSessionServiceServer()
 }
