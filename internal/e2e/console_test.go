@@ -123,8 +123,12 @@ func TestAnAdministratorEndsASession(t *testing.T) {
 			}
 			return nil
 		})
-		if !strings.Contains(h.in.logs.text(), `"action":"RevokeSession"`) {
-			t.Error("the audit does not know")
+		told := h.in.tool(t, 0, "audit", "list", "--config", "config.yaml", "--action", "session.revoke")
+		if strings.Count(told, "session.revoke") != 1 || !strings.Contains(told, "ada@example.com by web") || !strings.Contains(told, "done") {
+			t.Errorf("the audit says %s", told)
+		}
+		if told := h.in.tool(t, 0, "audit", "verify", "--config", "config.yaml"); !strings.Contains(told, "intact") {
+			t.Errorf("verified: %s", told)
 		}
 	})
 	t.Run("a form of another site does nothing", func(t *testing.T) {

@@ -95,9 +95,7 @@ func (s *Service) change(ctx context.Context, a Actor, c change, do func(context
 		Detail: c.detail, Outcome: OutcomeBegun,
 	}
 	if err := s.may(a, c.action); err != nil {
-		if e.Outcome = OutcomeDenied; a.Role > RoleNone { // anybody may be a guest, and would fill the audit
-			_ = s.append(ctx, e) // it is denied in any case
-		}
+		s.deny(ctx, a, c)
 		return err
 	}
 	if err := s.append(ctx, e); err != nil {
@@ -112,6 +110,18 @@ func (s *Service) change(ctx context.Context, a Actor, c change, do func(context
 	// the change is made all the same, and stays begun.
 	_ = s.append(context.WithoutCancel(ctx), e)
 	return err
+}
+
+// deny writes down that a tried c, which the role does not reach. A guest's try
+// is left out: anybody may be one, and would fill the audit.
+func (s *Service) deny(ctx context.Context, a Actor, c change) {
+	if a.Role == RoleNone {
+		return
+	}
+	_ = s.append(ctx, AuditEntry{ // it is denied in any case
+		ID: rand.Text(), At: s.o.Now(), Actor: a, Action: c.action, Target: c.target, Subject: c.subject, Detail: c.detail,
+		Outcome: OutcomeDenied,
+	})
 }
 
 func (s *Service) append(ctx context.Context, e AuditEntry) error {

@@ -58,6 +58,8 @@ func (s *Server) on(pattern string, action Action, step func(visit) error) {
 		err := error(ErrForbidden)
 		if v.actor.May(action) {
 			err = step(v)
+		} else if r.Method == http.MethodPost {
+			s.o.Service.deny(r.Context(), v.actor, change{action: action})
 		}
 		if err != nil {
 			s.fail(v, err)
