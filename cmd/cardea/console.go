@@ -17,7 +17,7 @@ import (
 // administrator's socket too, without a route that leads to the console.
 func (h *house) openConsole(context.Context, *config.Config) (err error) {
 	if h.consoleService, err = console.NewService(console.ServiceOptions{
-		Broker: h.client, View: h.view, Audit: consoleAudit{h.audit}, Log: h.log,
+		Broker: h.client, View: h.view, Audit: consoleAudit{h.audit}, AuditReader: h.audit, Log: h.log,
 	}); err != nil {
 		return err
 	}

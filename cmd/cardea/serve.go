@@ -144,7 +144,7 @@ func (h *house) listen(ctx, last context.Context, g *errgroup.Group, cfg *config
 		grpc.InitialWindowSize(decisionWindow), grpc.InitialConnWindowSize(decisionWindow))
 	h.authorize.Register(control)
 	h.ads.Register(control)
-	leash := grpc.NewServer(grpc.MaxConcurrentStreams(1<<16))
+	leash := grpc.NewServer(grpc.MaxConcurrentStreams(1 << 16))
 	h.authorize.RegisterLeashes(leash)
 	broker := grpc.NewServer(grpc.MaxRecvMsgSize(32<<20), grpc.MaxSendMsgSize(32<<20))
 	h.broker.Register(broker)

@@ -17,6 +17,9 @@ var roles = map[Action]Role{
 	"ListGroups":  RoleViewer,
 	"DisableUser": RoleAdmin,
 	"EnableUser":  RoleAdmin,
+
+	"ListAudit":   RoleViewer,
+	"VerifyAudit": RoleManager,
 }
 
 // May reports whether a reaches far enough for the action.

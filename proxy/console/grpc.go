@@ -32,6 +32,7 @@ func (s *Service) newGRPC(o ...grpc.ServerOption) *grpc.Server {
 	server := grpc.NewServer(o...)
 	consolepb.RegisterSessionServiceServer(server, sessionServer{s: s})
 	consolepb.RegisterUserServiceServer(server, userServer{s: s})
+	consolepb.RegisterAuditServiceServer(server, auditServer{s: s})
 	reflection.Register(server)
 	return server
 }

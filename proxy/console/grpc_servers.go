@@ -51,3 +51,16 @@ func (g userServer) DisableUser(ctx context.Context, r *consolepb.DisableUserReq
 func (g userServer) EnableUser(ctx context.Context, r *consolepb.EnableUserRequest) (*consolepb.EnableUserResponse, error) {
 	return call(ctx, r, g.s.EnableUser)
 }
+
+type auditServer struct {
+	consolepb.UnimplementedAuditServiceServer
+	s *Service
+}
+
+func (g auditServer) ListAudit(ctx context.Context, r *consolepb.ListAuditRequest) (*consolepb.ListAuditResponse, error) {
+	return call(ctx, r, g.s.ListAudit)
+}
+
+func (g auditServer) VerifyAudit(ctx context.Context, r *consolepb.VerifyAuditRequest) (*consolepb.VerifyAuditResponse, error) {
+	return call(ctx, r, g.s.VerifyAudit)
+}

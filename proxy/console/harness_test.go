@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"crypto"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"maps"
@@ -26,6 +27,7 @@ import (
 	"github.com/cardea-proxy/cardea/internal/assertion"
 	"github.com/cardea-proxy/cardea/internal/pages"
 	"github.com/cardea-proxy/cardea/policy"
+	"github.com/cardea-proxy/cardea/proxy/console/audit"
 )
 
 const consoleHost = "console.example.com"
@@ -37,6 +39,7 @@ type world struct {
 	client *databroker.Client
 	view   *databroker.View
 	audit  *memoryAudit
+	chain  *audit.Log // what is read of the audit; nothing is in it but what a test writes
 	minter *assertion.Minter
 	config *config.Config
 	*Service
@@ -97,8 +100,12 @@ func newWorld(t *testing.T) *world {
 	if w.view, err = databroker.NewView(databroker.ViewOptions{Client: w.client}); err != nil {
 		t.Fatal(err)
 	}
+	if w.chain, err = audit.New(audit.Options{Broker: w.client, Key: ed25519.NewKeyFromSeed(make([]byte, 32)), Log: zerolog.Nop(), Now: w.clock.now}); err != nil {
+		t.Fatal(err)
+	}
 	if w.Service, err = NewService(ServiceOptions{
-		Broker: w.client, View: w.view, Audit: w.audit, Log: zerolog.Nop(), Now: w.clock.now,
+		AuditReader: w.chain,
+		Broker:      w.client, View: w.view, Audit: w.audit, Log: zerolog.Nop(), Now: w.clock.now,
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -34,8 +34,10 @@ type ServiceOptions struct {
 	Broker Broker
 	View   View
 	Audit  Audit
-	Log    zerolog.Logger
-	Now    func() time.Time // nil means time.Now
+	// AuditReader reads what Audit has kept.
+	AuditReader AuditReader
+	Log         zerolog.Logger
+	Now         func() time.Time // nil means time.Now
 }
 
 // A Service holds the actions: each a method that takes who acts and a request,
@@ -51,7 +53,7 @@ type Service struct {
 
 // NewService returns a Service. It starts no goroutine; lists wait for Run.
 func NewService(o ServiceOptions) (*Service, error) {
-	if o.Broker == nil || o.View == nil || o.Audit == nil {
+	if o.Broker == nil || o.View == nil || o.Audit == nil || o.AuditReader == nil {
 		return nil, errors.New("console: broker, view and audit are all needed")
 	}
 	if o.Now == nil {

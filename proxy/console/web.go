@@ -26,6 +26,7 @@ var sections = []struct {
 	{"/sessions", "nav.sessions", "ListSessions"},
 	{"/users", "nav.users", "ListUsers"},
 	{"/groups", "nav.groups", "ListGroups"},
+	{"/audit", "nav.audit", "ListAudit"},
 }
 
 // routes are the pages, each with the action that it shows or does.
@@ -47,6 +48,9 @@ func (s *Server) routes() {
 	s.on("GET /users/enable", "EnableUser", s.askEnable)
 	s.on("POST /users/enable", "EnableUser", s.enable)
 	s.on("GET /groups", "ListGroups", s.groupsPage)
+
+	s.on("GET /audit", "ListAudit", s.auditPage)
+	s.on("GET /audit/verify", "VerifyAudit", s.verifyAudit)
 }
 
 // on serves a page to whom may do its action.
