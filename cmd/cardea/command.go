@@ -99,7 +99,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 				return err
 			},
 		},
-		policyCommand(env, t), trustCommand(env, t), untrustCommand(env, t), userCommand(env, t), sessionCommand(env, t), healthCommand(env, t), auditCommand(env, t),
+		policyCommand(env, t), trustCommand(env, t), untrustCommand(env, t), userCommand(env, t), sessionCommand(env, t), deviceCommand(env, t), healthCommand(env, t), auditCommand(env, t),
 	)
 	return root
 }

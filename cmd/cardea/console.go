@@ -8,6 +8,7 @@ import (
 
 	"github.com/cardea-proxy/cardea/authorize"
 	"github.com/cardea-proxy/cardea/config"
+	"github.com/cardea-proxy/cardea/internal/handoff"
 	"github.com/cardea-proxy/cardea/policy"
 	"github.com/cardea-proxy/cardea/proxy/console"
 	"golang.org/x/sync/errgroup"
@@ -18,6 +19,8 @@ import (
 func (h *house) openConsole(context.Context, *config.Config) (err error) {
 	if h.consoleService, err = console.NewService(console.ServiceOptions{
 		Broker: h.client, View: h.view, Audit: consoleAudit{h.audit}, AuditReader: h.audit, Log: h.log,
+		Config:        func() *config.Config { return h.reloader.inForce() },
+		EnrollmentURL: handoff.New(h.keys.handoffMAC, h.keys.handoffSeal, nil).EnrollmentURL,
 	}); err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func TestPolicyDocument(t *testing.T) {
 		kind, name, _ := strings.Cut(f.info, " ")
 		switch {
 		case kind == "console" && name == "running":
-			checkCommands(t, f)
+			checkCommands(t, "docs/policy.md", f)
 		case kind == "console":
 			commands++
 			if said, ok := typed(t, f); !ok && *update {
@@ -78,6 +78,32 @@ func TestPolicyDocument(t *testing.T) {
 		if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestDevicesDocument looks at the commands of docs/devices.md, which take an
+// instance, and at its pictures.
+func TestDevicesDocument(t *testing.T) {
+	docs := filepath.Join("..", "..", "docs")
+	text, err := os.ReadFile(filepath.Join(docs, "devices.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := 0
+	for _, f := range fences(string(text)) {
+		if f.info == "console running" {
+			commands += len(commandsOf(f.body))
+			checkCommands(t, "docs/devices.md", f)
+		}
+	}
+	pictures := regexp.MustCompile(`images/[a-z0-9-]+\.png`).FindAllString(string(text), -1)
+	for _, picture := range pictures {
+		if info, err := os.Stat(filepath.Join(docs, picture)); err != nil || info.Size() > 200<<10 {
+			t.Errorf("%s: %v, or too large", picture, err)
+		}
+	}
+	if commands < 5 || len(pictures) < 5 {
+		t.Errorf("found %d commands and %d pictures: this test has lost sight of them", commands, len(pictures))
 	}
 }
 
@@ -182,7 +208,7 @@ func answer(t *testing.T, args []string) (string, int) {
 }
 
 // checkCommands sees to it that the commands of a block exist, with their flags.
-func checkCommands(t *testing.T, f fence) {
+func checkCommands(t *testing.T, document string, f fence) {
 	t.Helper()
 	for _, line := range commandsOf(f.body) {
 		args := words(t, strings.ReplaceAll(line, "\\\n", " "))[1:]
@@ -194,7 +220,7 @@ func checkCommands(t *testing.T, f fence) {
 			err = cmd.ParseFlags(rest)
 		}
 		if err != nil || !cmd.Runnable() {
-			t.Errorf("docs/policy.md:%d: %s: %v", f.line, line, err)
+			t.Errorf("%s:%d: %s: %v", document, f.line, line, err)
 		}
 	}
 }

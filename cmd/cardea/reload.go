@@ -44,6 +44,14 @@ type reloader struct {
 
 func newReloader(h *house) *reloader { return &reloader{house: h, compiler: &policy.Compiler{}} }
 
+// inForce returns the configuration in force, nil before the first.
+func (r *reloader) inForce() *config.Config {
+	if now := r.active.Load(); now != nil {
+		return now.config
+	}
+	return nil
+}
+
 // apply puts cfg in force, Envoy last. An error that is envoy.ErrUnanswered
 // means that it is in force everywhere else, and on offer there.
 func (r *reloader) apply(ctx context.Context, cfg *config.Config) error {

@@ -1,9 +1,10 @@
-// Command images photographs the running program for the README: it starts the
-// quickstart in a folder of its own, signs both people in with Chromium, and
-// writes one PNG for each picture beside this file.
+// Command images photographs the running program for the README and the
+// documents: it starts the quickstart in a folder of its own, signs both people
+// in with Chromium, and writes one PNG for each picture beside this file.
 //
 //	make build
 //	go run ./docs/images -program bin/cardea
+//	go run ./docs/images -program bin/cardea -only device
 //
 // Ports 8443 and 28080 must be free. The pages use the system's font, so the
 // pictures look as this machine does. No password is on any of them.
@@ -40,31 +41,39 @@ type picture struct {
 	height int64
 	scheme string
 	ready  string // what is there once the page is
+	// before is done first, also where the picture is not wanted; nil is nothing.
+	before func(tab context.Context) error
 }
 
 var pictures = []picture{
-	{"sign-in", "", "https://verify.localhost:8443/", 1100, 720, "light", `input[type="password"]`},
-	{"verify", engineer, "https://verify.localhost:8443/", 1100, 1080, "light", "main h1"},
-	{"routes", administrator, "https://verify.localhost:8443/.pomerium/routes", 1100, 720, "dark", "main h1"},
-	{"session-phone", administrator, "https://verify.localhost:8443/.pomerium/", 390, 844, "dark", "main h1"},
-	{"routes-phone", administrator, "https://verify.localhost:8443/.pomerium/routes", 390, 844, "light", "main h1"},
-	{"denied-phone", engineer, "https://admin.localhost:8443/", 390, 844, "light", "main h1"},
+	{"sign-in", "", "https://verify.localhost:8443/", 1100, 720, "light", `input[type="password"]`, nil},
+	{"verify", engineer, "https://verify.localhost:8443/", 1100, 1080, "light", "main h1", nil},
+	{"device-register", engineer, "https://device.localhost:8443/", 1100, 860, "light", registerForm, nil},
+	{"device-450-phone", engineer, "https://approved.localhost:8443/", 390, 844, "dark", "main h1", enroll},
+	{"device-own", engineer, "https://authenticate.localhost:8443/.pomerium/devices", 1100, 760, "light", ".cards", nil},
+	{"device-console", administrator, "https://console.localhost:8443/devices", 1100, 720, "light", "table.data", nil},
+	{"device-enrollment", administrator, "", 1100, 860, "dark", "form.ask", choose},
+	{"routes", administrator, "https://verify.localhost:8443/.pomerium/routes", 1100, 720, "dark", "main h1", nil},
+	{"session-phone", administrator, "https://verify.localhost:8443/.pomerium/", 390, 844, "dark", "main h1", nil},
+	{"routes-phone", administrator, "https://verify.localhost:8443/.pomerium/routes", 390, 844, "light", "main h1", nil},
+	{"denied-phone", engineer, "https://admin.localhost:8443/", 390, 844, "light", "main h1", nil},
 }
 
 func main() {
 	program := flag.String("program", "bin/cardea", "the program, with Envoy inside")
 	config := flag.String("config", "docs/quickstart/config.yaml", "what it serves")
 	out := flag.String("out", "docs/images", "where the pictures go")
+	only := flag.String("only", "", "how the names of the wanted pictures begin")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	if err := run(ctx, *program, *config, *out); err != nil {
+	if err := run(ctx, *program, *config, *out, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "images:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, program, config, out string) error {
+func run(ctx context.Context, program, config, out, only string) error {
 	folder, err := os.MkdirTemp("", "cardea-images-")
 	if err != nil {
 		return err
@@ -76,7 +85,7 @@ func run(ctx context.Context, program, config, out string) error {
 	}
 	defer stop()
 	for i, person := range []string{"", engineer, administrator} {
-		if err := photographAll(ctx, filepath.Join(folder, fmt.Sprint("profile", i)), person, passwords[person], out); err != nil {
+		if err := photographAll(ctx, filepath.Join(folder, fmt.Sprint("profile", i)), person, passwords[person], out, only); err != nil {
 			return err
 		}
 	}
@@ -127,7 +136,7 @@ func start(ctx context.Context, program, config, folder string) (passwords map[s
 }
 
 // photographAll takes the pictures of one person, in a browser of their own.
-func photographAll(ctx context.Context, profile, person, password, out string) error {
+func photographAll(ctx context.Context, profile, person, password, out, only string) error {
 	allocated, end := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.UserDataDir(profile), chromedp.IgnoreCertErrors,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
@@ -149,6 +158,14 @@ func photographAll(ctx context.Context, profile, person, password, out string) e
 		if p.person != person {
 			continue
 		}
+		if p.before != nil {
+			if err := p.before(tab); err != nil {
+				return fmt.Errorf("before %s: %w", p.file, err)
+			}
+		}
+		if !strings.HasPrefix(p.file, only) {
+			continue
+		}
 		if err := photograph(tab, p, filepath.Join(out, p.file+".png")); err != nil {
 			return fmt.Errorf("photograph %s: %w", p.file, err)
 		}
@@ -161,9 +178,15 @@ func photograph(tab context.Context, p picture, file string) error {
 	if _, err := chromedp.Call(tab, emulation.SetEmulatedMedia, media); err != nil {
 		return err
 	}
-	err := chromedp.Do(tab, chromedp.EmulateViewport(p.width, p.height, chromedp.EmulateScale(1.5)),
-		chromedp.Navigate(p.url), chromedp.WaitVisible(p.ready))
-	if err != nil {
+	if err := chromedp.Do(tab, chromedp.EmulateViewport(p.width, p.height, chromedp.EmulateScale(1.5))); err != nil {
+		return err
+	}
+	if p.url != "" { // else it is the page that came before
+		if err := chromedp.Do(tab, chromedp.Navigate(p.url)); err != nil {
+			return err
+		}
+	}
+	if err := chromedp.Do(tab, chromedp.WaitVisible(chromedp.CSS(p.ready))); err != nil {
 		return err
 	}
 	photo, err := chromedp.Run(tab, chromedp.CaptureScreenshot())

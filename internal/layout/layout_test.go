@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"authenticate/device/ceremony": {},
 	"authenticate/device/softkey":  {},
 	"proxy":                        {"config", "policy", "databroker", "internal/handoff", "internal/ticket", "internal/assertion", "internal/pages"},
-	"proxy/console":                {"config", "policy", "databroker", "internal/pages", "internal/assertion", "internal/handoff"},
+	"proxy/console":                {"config", "policy", "databroker", "proxy/console/audit", "internal/pages", "internal/assertion", "internal/handoff"},
 	"proxy/console/audit":          {"databroker"},
 	"envoy":                        {"config", "envoy/xds"},
 	"envoy/xds":                    {"config", "lua"},

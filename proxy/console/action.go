@@ -20,6 +20,15 @@ var roles = map[Action]Role{
 
 	"ListAudit":   RoleViewer,
 	"VerifyAudit": RoleManager,
+
+	"ListDevices":          RoleViewer,
+	"GetDevice":            RoleViewer,
+	"ApproveDevice":        RoleManager,
+	"DisapproveDevice":     RoleManager,
+	"DeleteDevice":         RoleManager,
+	"ListEnrollmentLinks":  RoleViewer,
+	"CreateEnrollmentLink": RoleManager,
+	"RevokeEnrollmentLink": RoleManager,
 }
 
 // May reports whether a reaches far enough for the action.

@@ -33,6 +33,7 @@ func (s *Service) newGRPC(o ...grpc.ServerOption) *grpc.Server {
 	consolepb.RegisterSessionServiceServer(server, sessionServer{s: s})
 	consolepb.RegisterUserServiceServer(server, userServer{s: s})
 	consolepb.RegisterAuditServiceServer(server, auditServer{s: s})
+	consolepb.RegisterDeviceServiceServer(server, deviceServer{s: s})
 	reflection.Register(server)
 	return server
 }

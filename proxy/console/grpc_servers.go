@@ -64,3 +64,40 @@ func (g auditServer) ListAudit(ctx context.Context, r *consolepb.ListAuditReques
 func (g auditServer) VerifyAudit(ctx context.Context, r *consolepb.VerifyAuditRequest) (*consolepb.VerifyAuditResponse, error) {
 	return call(ctx, r, g.s.VerifyAudit)
 }
+
+type deviceServer struct {
+	consolepb.UnimplementedDeviceServiceServer
+	s *Service
+}
+
+func (g deviceServer) ListDevices(ctx context.Context, r *consolepb.ListDevicesRequest) (*consolepb.ListDevicesResponse, error) {
+	return call(ctx, r, g.s.ListDevices)
+}
+
+func (g deviceServer) GetDevice(ctx context.Context, r *consolepb.GetDeviceRequest) (*consolepb.GetDeviceResponse, error) {
+	return call(ctx, r, g.s.GetDevice)
+}
+
+func (g deviceServer) ApproveDevice(ctx context.Context, r *consolepb.ApproveDeviceRequest) (*consolepb.ApproveDeviceResponse, error) {
+	return call(ctx, r, g.s.ApproveDevice)
+}
+
+func (g deviceServer) DisapproveDevice(ctx context.Context, r *consolepb.DisapproveDeviceRequest) (*consolepb.DisapproveDeviceResponse, error) {
+	return call(ctx, r, g.s.DisapproveDevice)
+}
+
+func (g deviceServer) DeleteDevice(ctx context.Context, r *consolepb.DeleteDeviceRequest) (*consolepb.DeleteDeviceResponse, error) {
+	return call(ctx, r, g.s.DeleteDevice)
+}
+
+func (g deviceServer) ListEnrollmentLinks(ctx context.Context, r *consolepb.ListEnrollmentLinksRequest) (*consolepb.ListEnrollmentLinksResponse, error) {
+	return call(ctx, r, g.s.ListEnrollmentLinks)
+}
+
+func (g deviceServer) CreateEnrollmentLink(ctx context.Context, r *consolepb.CreateEnrollmentLinkRequest) (*consolepb.CreateEnrollmentLinkResponse, error) {
+	return call(ctx, r, g.s.CreateEnrollmentLink)
+}
+
+func (g deviceServer) RevokeEnrollmentLink(ctx context.Context, r *consolepb.RevokeEnrollmentLinkRequest) (*consolepb.RevokeEnrollmentLinkResponse, error) {
+	return call(ctx, r, g.s.RevokeEnrollmentLink)
+}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,7 @@ import (
 	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/databroker"
 	"github.com/cardea-proxy/cardea/internal/assertion"
+	"github.com/cardea-proxy/cardea/internal/handoff"
 	"github.com/cardea-proxy/cardea/internal/pages"
 	"github.com/cardea-proxy/cardea/policy"
 	"github.com/cardea-proxy/cardea/proxy/console/audit"
@@ -80,12 +82,18 @@ func (a *memoryAudit) Append(_ context.Context, e AuditEntry) error {
 	return a.err
 }
 
-func (a *memoryAudit) take() []AuditEntry {
+// all returns every entry since the last time.
+func (a *memoryAudit) all() []AuditEntry {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	taken := a.entries
 	a.entries = nil
 	return taken
+}
+
+// take is all without what only says that a change begins.
+func (a *memoryAudit) take() []AuditEntry {
+	return slices.DeleteFunc(a.all(), func(e AuditEntry) bool { return e.Outcome == OutcomeBegun })
 }
 
 var testSecret = []byte("0123456789abcdef0123456789abcdef")
@@ -106,6 +114,7 @@ func newWorld(t *testing.T) *world {
 	if w.Service, err = NewService(ServiceOptions{
 		AuditReader: w.chain,
 		Broker:      w.client, View: w.view, Audit: w.audit, Log: zerolog.Nop(), Now: w.clock.now,
+		Config: func() *config.Config { return w.config }, EnrollmentURL: handoff.New([32]byte{3}, [32]byte{4}, nil).EnrollmentURL,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +129,10 @@ func newWorld(t *testing.T) *world {
 	if w.minter, err = assertion.New([]crypto.Signer{key}); err != nil {
 		t.Fatal(err)
 	}
-	w.config.Routes = []*config.Route{{Console: true, From: config.From{Scheme: "https", Host: consoleHost}}}
+	w.config.Routes = []*config.Route{
+		{Console: true, From: config.From{Scheme: "https", Host: consoleHost}}, {From: config.From{Scheme: "https", Host: "app.example.com"}},
+	}
+	w.config.AuthenticateServiceURL = config.URL{URL: &url.URL{Scheme: "https", Host: "authenticate.example.com"}}
 	if w.server, err = New(Options{
 		Service: w.Service, Pages: pages.New(pages.Options{Now: w.clock.now}), Identify: w.identify,
 		FormKey: [32]byte{7}, Log: zerolog.Nop(), Now: w.clock.now,
@@ -249,6 +261,32 @@ func (w *world) settle(what string, seen func(*summaries) bool) {
 		}
 		<-tick.C
 	}
+}
+
+// enrolls writes a device of a person's, as the person alone would, and puts it
+// into their list. change may be nil.
+func (w *world) enrolls(id, person string, change func(*databroker.Device)) *databroker.Device {
+	w.t.Helper()
+	d := &databroker.Device{
+		ID: id, UserKey: databroker.UserKey("idp", person), Name: person + "'s key", Type: typeAny, Format: "none",
+		CredentialID: []byte{1}, PublicKey: []byte{1}, EnrolledAt: w.clock.now(), LastUsedAt: w.clock.now(),
+	}
+	d.Note(databroker.DeviceEvent{At: w.clock.now(), What: databroker.DeviceEnrolled, From: "192.0.2.1"})
+	if change != nil {
+		change(d)
+	}
+	if err := w.client.PutDevice(w.t.Context(), d); err != nil {
+		w.t.Fatal(err)
+	}
+	if user, err := w.client.User(w.t.Context(), d.UserKey); err == nil {
+		next := user.Clone()
+		next.DeviceIDs = append(next.DeviceIDs, id)
+		if err := w.client.PutUser(w.t.Context(), next); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.settle("device "+id, func(m *summaries) bool { return m.devices[id] != nil })
+	return d
 }
 
 // shown waits until the index has a session.

@@ -40,14 +40,21 @@ func populated(t *testing.T, text string) (w *world, admin, victim string) {
 		t.Fatal(err)
 	}
 	// The device comes with texts of the owner's browser.
-	if err := w.client.PutDevice(t.Context(), &databroker.Device{
-		ID: "device", UserKey: "idp/victim", Name: text, Type: "any", Model: text, UserAgent: text, EnrolledFrom: text,
-		EnrolledAt: w.clock.now(), Format: text, AAGUID: text, CredentialID: []byte{1}, PublicKey: []byte{1},
+	d := &databroker.Device{
+		ID: "device", UserKey: "idp/victim", Name: text, Type: "any", Model: text, UserAgent: text, EnrolledFrom: text, LinkID: "link",
+		EnrolledAt: w.clock.now(), Format: text, AAGUID: text, CredentialID: []byte{1}, PublicKey: []byte{1}, Attachment: text, Transports: []string{text},
+	}
+	d.Note(databroker.DeviceEvent{At: w.clock.now(), What: databroker.DeviceEnrolled, By: text, From: text})
+	if err := w.client.PutDevice(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.client.PutEnrollmentLink(t.Context(), &databroker.EnrollmentLink{
+		ID: "link", UserKey: "idp/victim", Type: "any", RedirectURL: text, CreatedBy: text, CreatedAt: w.clock.now(), ExpiresAt: w.clock.now().Add(time.Hour),
 	}); err != nil {
 		t.Fatal(err)
 	}
 	w.settle("the session", func(m *summaries) bool { return m.sessions[victim] != nil && m.sessions[victim].from == text })
-	w.settle("the device", func(m *summaries) bool { return m.devices["device"] != nil })
+	w.settle("the device", func(m *summaries) bool { return m.devices["device"] != nil && m.links["link"] != nil })
 	return w, admin, victim
 }
 
@@ -61,8 +68,8 @@ func addresses(w *world, victim, text string) []string {
 			continue
 		}
 		path = strings.TrimSuffix(path, "{$}")
-		list = append(list, path, path+"?id="+victim+"&key=idp/victim",
-			path+"?q="+q+"&state="+q+"&group="+q+"&provider="+q+"&user="+q+"&turn="+q+"&done="+q,
+		list = append(list, path, path+"?id="+victim+"&key=idp/victim", path+"?id=device", path+"?id=link",
+			path+"?q="+q+"&state="+q+"&group="+q+"&provider="+q+"&user="+q+"&type="+q+"&counter="+q+"&turn="+q+"&done="+q,
 			path+"?order="+q, path+"?cursor="+q, path+"?id="+q+"&key="+q)
 	}
 	return append(list, "/no/such/page?"+q)
@@ -136,6 +143,36 @@ func TestHostileTextStaysText(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestHostileTextInAFormStaysText sends text in every field of a new enrollment:
+// the form comes back with it, or a page that says why not.
+func TestHostileTextInAFormStaysText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin := w.signIn("admin", nil)
+	w.shown(w.signIn("victim", nil))
+	forms := func(text string) []url.Values {
+		return []url.Values{
+			{"key": {"idp/victim"}, "redirect_url": {text}}, {"key": {"idp/victim"}, "type": {text}}, {"key": {"idp/victim"}, "valid_for": {text}},
+			{"key": {text}}, {"key": {text}, "redirect_url": {text}, "type": {text}, "valid_for": {text}},
+		}
+	}
+	var want []map[string]int
+	for _, form := range forms("harmless") {
+		want = append(want, skeleton(t, w.post(admin, "/devices/enroll", form).Body.String()))
+	}
+	for _, text := range hostileTexts {
+		for i, form := range forms(text) {
+			out := w.post(admin, "/devices/enroll", form)
+			if diff := cmp.Diff(want[i], skeleton(t, out.Body.String())); diff != "" || out.Code == http.StatusOK {
+				t.Errorf("%v (status %d) acts otherwise (-want +got):\n%s", form, out.Code, diff)
+			}
+		}
+	}
+	if page, err := w.client.List(t.Context(), databroker.TypeEnrollmentLink, 0, nil); err != nil || len(page.Records) != 0 {
+		t.Errorf("%d links were made, %v", len(page.Records), err)
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// An index is what lists are made of: a small summary of every session, person
-// and device, kept up to date by the feed. A list goes through all summaries: a
+// An index is what lists are made of: a small summary of every session, person,
+// device and link, kept up to date by the feed. A list goes through all summaries: a
 // hundred thousand sessions take 20 to 80 ms of one processor to search, and
 // about 430 bytes each to keep, their people included (BenchmarkListSessions100k,
 // BenchmarkIndex).
@@ -37,6 +37,7 @@ type summaries struct {
 	users     map[string]*userRow
 	directory map[string]*directoryRow
 	devices   map[string]*deviceRow
+	links     map[string]*linkRow
 	// owned counts the sessions and devices of each person, by the person's key.
 	owned map[string]*owned
 }
@@ -49,7 +50,7 @@ type owned struct {
 func newSummaries() summaries {
 	return summaries{
 		sessions: map[string]*sessionRow{}, users: map[string]*userRow{}, directory: map[string]*directoryRow{},
-		devices: map[string]*deviceRow{}, owned: map[string]*owned{},
+		devices: map[string]*deviceRow{}, links: map[string]*linkRow{}, owned: map[string]*owned{},
 	}
 }
 
@@ -90,10 +91,20 @@ type (
 		name     string
 		kind     string
 		model    string
+		linkID   string
 		approved bool
+		attested bool
+		eligible bool // for a backup
+		backedUp bool
+		verified bool
 		enrolled time.Time
 		used     time.Time
-		from     string
+		backAt   time.Time // when its counter went back
+		find     string    // lower case: id, name and model
+	}
+	linkRow struct {
+		databroker.EnrollmentLink
+		find string // lower case: id and who made it
 	}
 )
 

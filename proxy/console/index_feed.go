@@ -20,7 +20,8 @@ type Feed interface {
 }
 
 // followed are the types of records in the index.
-var followed = []string{databroker.TypeUser, databroker.TypeDirectoryUser, databroker.TypeSession, databroker.TypeDevice}
+var followed = []string{databroker.TypeUser, databroker.TypeDirectoryUser, databroker.TypeSession, databroker.TypeDevice,
+	databroker.TypeEnrollmentLink}
 
 const (
 	// againAfter is the pause before the feed is followed anew.
@@ -119,6 +120,8 @@ func (x *index) take(into *summaries, r *databroker.Record) {
 		err = x.takeDirectory(into, r)
 	case databroker.TypeDevice:
 		err = x.takeDevice(into, r)
+	case databroker.TypeEnrollmentLink:
+		err = x.takeLink(into, r)
 	}
 	if err != nil {
 		x.log.Error().Err(err).Str("type", r.Type).Msg("record for the console does not open")
@@ -188,13 +191,24 @@ func (x *index) takeDevice(into *summaries, r *databroker.Record) error {
 		into.dropDevice(r.ID)
 		return nil
 	}
-	var d databroker.Device
+	d := databroker.Device{ID: r.ID}
 	if err := x.feed.Decode(r, &d); err != nil {
 		return err
 	}
-	into.putDevice(&deviceRow{
-		id: r.ID, userKey: d.UserKey, name: d.Name, kind: d.Type, model: d.Model, approved: d.Approved,
-		enrolled: d.EnrolledAt, used: d.LastUsedAt, from: d.EnrolledFrom,
-	})
+	into.putDevice(newDeviceRow(&d))
+	return nil
+}
+
+func (x *index) takeLink(into *summaries, r *databroker.Record) error {
+	if r.Deleted {
+		delete(into.links, r.ID)
+		return nil
+	}
+	row := &linkRow{EnrollmentLink: databroker.EnrollmentLink{ID: r.ID, Version: r.Version}}
+	if err := x.feed.Decode(r, &row.EnrollmentLink); err != nil {
+		return err
+	}
+	row.find = strings.ToLower(r.ID + "\n" + row.CreatedBy)
+	into.links[r.ID] = row
 	return nil
 }

@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync"
 	"time"
 
+	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/databroker"
 	"github.com/rs/zerolog"
 )
@@ -19,6 +21,14 @@ type Broker interface {
 	User(ctx context.Context, key string) (*databroker.User, error)
 	PutUser(ctx context.Context, u *databroker.User) error
 	WriteAll(ctx context.Context, writes []databroker.Write) ([]databroker.Result, error)
+	DirectoryUser(ctx context.Context, key string) (*databroker.DirectoryUser, error)
+	Device(ctx context.Context, id string) (*databroker.Device, error)
+	PutDevice(ctx context.Context, d *databroker.Device) error
+	EnrollmentLink(ctx context.Context, id string) (*databroker.EnrollmentLink, error)
+	PutEnrollmentLink(ctx context.Context, l *databroker.EnrollmentLink) error
+	// Delete is databroker.ErrConflict for a record with another version.
+	Delete(ctx context.Context, typ, id string, expected uint64) error
+	Remove(ctx context.Context, typ, id string) error
 	Feed
 }
 
@@ -38,6 +48,12 @@ type ServiceOptions struct {
 	AuditReader AuditReader
 	Log         zerolog.Logger
 	Now         func() time.Time // nil means time.Now
+	// Config returns the configuration in force, nil before the first; nil is
+	// always that.
+	Config func() *config.Config
+	// EnrollmentURL returns the address by which a link is followed, on the
+	// sign-in host that base names; nil is none, and no links can be made.
+	EnrollmentURL func(base *url.URL, linkID string) string
 }
 
 // A Service holds the actions: each a method that takes who acts and a request,
@@ -62,7 +78,7 @@ func NewService(o ServiceOptions) (*Service, error) {
 	return &Service{o: o, index: newIndex(o.Broker, o.Log, o.Now), ending: make(chan struct{})}, nil
 }
 
-// Run keeps the index of sessions and people up to date until ctx ends, from
+// Run keeps the index of sessions, people and devices up to date until ctx ends, from
 // the first call of Wake or of an action that reads it. Call it once.
 func (s *Service) Run(ctx context.Context) error {
 	err := s.index.run(ctx)

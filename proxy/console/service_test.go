@@ -51,6 +51,17 @@ func TestIdsOfOtherThings(t *testing.T) {
 		if _, err := w.RevokeSession(t.Context(), admin, &consolepb.RevokeSessionRequest{Id: id}); !errors.Is(err, ErrNotFound) {
 			t.Errorf("RevokeSession %.20q: %v", id, err)
 		}
+		for name, err := range map[string]error{
+			"GetDevice":            second(w.GetDevice(t.Context(), admin, &consolepb.GetDeviceRequest{Id: id})),
+			"ApproveDevice":        second(w.ApproveDevice(t.Context(), admin, &consolepb.ApproveDeviceRequest{Id: id})),
+			"DisapproveDevice":     second(w.DisapproveDevice(t.Context(), admin, &consolepb.DisapproveDeviceRequest{Id: id})),
+			"DeleteDevice":         second(w.DeleteDevice(t.Context(), admin, &consolepb.DeleteDeviceRequest{Id: id})),
+			"RevokeEnrollmentLink": second(w.RevokeEnrollmentLink(t.Context(), admin, &consolepb.RevokeEnrollmentLinkRequest{Id: id})),
+		} {
+			if !errors.Is(err, ErrNotFound) {
+				t.Errorf("%s %.20q: %v", name, id, err)
+			}
+		}
 	}
 	for _, key := range []string{"", "unknown", session, "idp/ADA", "idp/ada/", "ada", strings.Repeat("a", 5000)} {
 		if _, err := w.GetUser(t.Context(), admin, &consolepb.GetUserRequest{Key: key}); !errors.Is(err, ErrNotFound) {
@@ -108,7 +119,7 @@ func TestTheAuditKnowsEveryChange(t *testing.T) {
 	if _, err := w.RevokeSession(t.Context(), actor, &consolepb.RevokeSessionRequest{Id: session}); err != nil {
 		t.Fatal(err)
 	}
-	got := w.audit.take()
+	got := w.audit.all()
 	if len(got) != 2 || got[0].Outcome != OutcomeBegun || got[1].Outcome != OutcomeDone || got[1].ID != got[0].ID || got[0].Target != "session/"+session || got[0].Subject != "idp/ada" ||
 		got[0].Actor != actor || got[0].Action != "RevokeSession" || got[0].ID == "" || !got[0].At.Equal(w.clock.now()) {
 		t.Errorf("done: %+v", got)
@@ -118,7 +129,7 @@ func TestTheAuditKnowsEveryChange(t *testing.T) {
 		t.Errorf("denied: %+v", got)
 	}
 	_, _ = w.DisableUser(t.Context(), as(RoleAdmin), &consolepb.DisableUserRequest{Key: "idp/nobody"})
-	if got = w.audit.take(); len(got) != 2 || got[0].Outcome != OutcomeBegun || got[1].Outcome != OutcomeFailed ||
+	if got = w.audit.all(); len(got) != 2 || got[0].Outcome != OutcomeBegun || got[1].Outcome != OutcomeFailed ||
 		got[0].ID != got[1].ID || got[1].Err == "" {
 		t.Errorf("failed: %+v", got)
 	}
@@ -126,6 +137,8 @@ func TestTheAuditKnowsEveryChange(t *testing.T) {
 		func() error { _, err := w.ListSessions(t.Context(), actor, nil); return err },
 		func() error { _, err := w.ListUsers(t.Context(), actor, nil); return err },
 		func() error { _, err := w.ListGroups(t.Context(), actor, nil); return err },
+		func() error { _, err := w.ListDevices(t.Context(), actor, nil); return err },
+		func() error { _, err := w.ListEnrollmentLinks(t.Context(), actor, nil); return err },
 	} {
 		if err := read(); err != nil {
 			t.Error(err)
@@ -141,6 +154,11 @@ func TestWithoutAuditNothingIsChanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	admin, victim := w.signIn("admin", nil), w.signIn("victim", nil)
+	// The one id that the forms below name is that of a session, a device and a link.
+	w.enrolls(victim, "victim", nil)
+	if err := w.client.PutEnrollmentLink(t.Context(), &databroker.EnrollmentLink{ID: victim, UserKey: "idp/victim", Type: typeAny, ExpiresAt: w.clock.now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
 	w.audit.err = errors.New("the disk is full of secrets")
 	form := url.Values{"id": {victim}, "key": {"idp/victim"}, "sure": {"yes"}}
 	for _, page := range w.server.served {
@@ -155,6 +173,12 @@ func TestWithoutAuditNothingIsChanged(t *testing.T) {
 	user, err := w.client.User(t.Context(), "idp/victim")
 	if err != nil || user.Disabled || !w.lives(victim) || !w.lives(admin) {
 		t.Errorf("something was changed: %+v, %v", user, err)
+	}
+	if d, err := w.client.Device(t.Context(), victim); err != nil || d.Approved || d.Version != 1 {
+		t.Errorf("the device was changed: %+v, %v", d, err)
+	}
+	if page, err := w.client.List(t.Context(), databroker.TypeEnrollmentLink, 0, nil); err != nil || len(page.Records) != 1 {
+		t.Errorf("links were changed: %d, %v", len(page.Records), err)
 	}
 }
 

@@ -49,16 +49,10 @@ func (s *Service) ListSessions(ctx context.Context, a Actor, r *consolepb.ListSe
 
 // sessionOrders are the orders of sessions, their own first.
 func sessionOrders(m *summaries) []order[sessionRow] {
-	person := func(r *sessionRow) string {
-		if u := m.users[r.userKey]; u != nil {
-			return u.sort
-		}
-		return sortText(r.userKey)
-	}
 	return []order[sessionRow]{
 		{"issued", func(r *sessionRow) place { return place{Number: r.issued, ID: r.id} }, true},
 		{"expires", func(r *sessionRow) place { return place{Number: r.expires, ID: r.id} }, false},
-		{"person", func(r *sessionRow) place { return place{Text: person(r), ID: r.id} }, false},
+		{"person", func(r *sessionRow) place { return place{Text: m.sortOf(r.userKey), ID: r.id} }, false},
 		{"provider", func(r *sessionRow) place { return place{Text: sortText(r.provider), ID: r.id} }, false},
 	}
 }

@@ -26,6 +26,7 @@ var sections = []struct {
 	{"/sessions", "nav.sessions", "ListSessions"},
 	{"/users", "nav.users", "ListUsers"},
 	{"/groups", "nav.groups", "ListGroups"},
+	{"/devices", "nav.devices", "ListDevices"},
 	{"/audit", "nav.audit", "ListAudit"},
 }
 
@@ -48,6 +49,20 @@ func (s *Server) routes() {
 	s.on("GET /users/enable", "EnableUser", s.askEnable)
 	s.on("POST /users/enable", "EnableUser", s.enable)
 	s.on("GET /groups", "ListGroups", s.groupsPage)
+
+	s.on("GET /devices", "ListDevices", s.devicesPage)
+	s.on("GET /devices/show", "GetDevice", s.devicePage)
+	s.on("GET /devices/approve", "ApproveDevice", s.askApprove)
+	s.on("POST /devices/approve", "ApproveDevice", s.approve)
+	s.on("GET /devices/disapprove", "DisapproveDevice", s.askDisapprove)
+	s.on("POST /devices/disapprove", "DisapproveDevice", s.disapprove)
+	s.on("GET /devices/delete", "DeleteDevice", s.askDelete)
+	s.on("POST /devices/delete", "DeleteDevice", s.deleteDevice)
+	s.on("GET /devices/links", "ListEnrollmentLinks", s.linksPage)
+	s.on("GET /devices/links/revoke", "RevokeEnrollmentLink", s.askRevokeLink)
+	s.on("POST /devices/links/revoke", "RevokeEnrollmentLink", s.revokeLink)
+	s.on("GET /devices/enroll", "CreateEnrollmentLink", s.enrollPage)
+	s.on("POST /devices/enroll", "CreateEnrollmentLink", s.enroll)
 
 	s.on("GET /audit", "ListAudit", s.auditPage)
 	s.on("GET /audit/verify", "VerifyAudit", s.verifyAudit)

@@ -97,7 +97,7 @@ func (s *Server) userPage(v visit) error {
 			{Label: say("users.provider"), Cell: pages.Cell{Text: v.providerName(u.Provider)}},
 			{Label: say("users.key"), Cell: pages.Cell{Text: u.Key, Code: true, Copy: "user-key"}},
 		},
-		Parts: []pages.Part{groupsPart(u), v.sessionsPart(out), devicesPart(out)},
+		Parts: []pages.Part{groupsPart(u), v.sessionsPart(out), v.devicesPart(out)},
 	}
 	switch {
 	case u.Disabled && v.actor.May("EnableUser"):
@@ -148,21 +148,22 @@ func (v visit) sessionsPart(out *consolepb.GetUserResponse) pages.Part {
 	return part
 }
 
-func devicesPart(out *consolepb.GetUserResponse) pages.Part {
+func (v visit) devicesPart(out *consolepb.GetUserResponse) pages.Part {
 	table := &pages.Table{Caption: say("users.devices"), Empty: say("users.devices.empty"), Columns: []pages.Column{
 		{Label: say("users.device.name")}, {Label: say("users.device.state")}, {Label: say("users.device.type")},
 		{Label: say("users.device.enrolled")}, {Label: say("users.device.used")},
 	}}
 	for _, d := range out.Devices {
-		state := pages.Cell{Text: say("users.device.waiting"), Tone: pages.ToneWait}
-		if d.Approved {
-			state = pages.Cell{Text: say("users.device.approved"), Tone: pages.ToneAllow}
-		}
 		table.Rows = append(table.Rows, pages.Row{Cells: []pages.Cell{
-			{Text: called(d.Name, d.Id), Sub: d.Model}, state, {Text: d.Type}, timeCell(d.EnrolledAt), timeCell(d.LastUsedAt),
+			{Text: called(d.Name, d.Id), Sub: d.Model, Link: withQuery("/devices/show", "id", d.Id)}, deviceState(d.Approved),
+			{Text: typeWord(d.Type)}, timeCell(d.EnrolledAt), timeCell(d.LastUsedAt),
 		}})
 	}
-	return pages.Part{ID: "devices", Title: say("users.devices"), Table: table}
+	part := pages.Part{ID: "devices", Title: say("users.devices"), Table: table}
+	if v.actor.May("CreateEnrollmentLink") {
+		part.Actions = []pages.Action{{Label: say("enroll"), URL: withQuery("/devices/enroll", "key", out.User.Key)}}
+	}
+	return part
 }
 
 func (s *Server) groupsPage(v visit) error {
