@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -162,39 +163,72 @@ func TestADeviceThatChangedIsNotApproved(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestWhoUsesADeviceDoesNotKeepItsApproval: somebody who goes on using a device
-// changes its record all the time.
-func TestWhoUsesADeviceDoesNotKeepItsApproval(t *testing.T) {
+// A meddler is a broker in which something happens to a device, once, between
+// the look at it and the write.
+type meddler struct {
+	Broker
+	meddle func(*databroker.Device)
+}
+
+func (m *meddler) PutDevice(ctx context.Context, d *databroker.Device) error {
+	if m.meddle != nil {
+		meddle := m.meddle
+		m.meddle = nil
+		meddle(d)
+	}
+	return m.Broker.PutDevice(ctx, d)
+}
+
+// TestADeviceChangesJustThen: whoever goes on using a device changes its record
+// all the time. That stops an approval, and must not stop its end.
+func TestADeviceChangesJustThen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.signIn("ada", nil)
-	w.enrolls("d", "ada", func(d *databroker.Device) { d.Approved = true })
-	stop, using := make(chan struct{}), sync.WaitGroup{}
-	using.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			if d, err := w.client.Device(t.Context(), "d"); err == nil {
-				next := d.Clone()
-				next.SignCount++
-				_ = w.client.PutDevice(t.Context(), next) // another may be faster
-			}
+	m := &meddler{Broker: w.client}
+	service, err := NewService(ServiceOptions{Broker: m, View: w.view, Audit: w.audit, Now: w.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	use := func(*databroker.Device) {
+		d, err := w.client.Device(t.Context(), "d")
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
-	_, err := w.DisapproveDevice(t.Context(), as(RoleManager), &consolepb.DisapproveDeviceRequest{Id: "d"})
-	if err != nil || w.approvedNow("d") {
-		t.Errorf("still approved: %v", err)
+		next := d.Clone()
+		next.SignCount++
+		if err := w.client.PutDevice(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, err := w.DeleteDevice(t.Context(), as(RoleManager), &consolepb.DeleteDeviceRequest{Id: "d"}); err != nil {
-		t.Errorf("not deleted: %v", err)
+	remove := func(*databroker.Device) {
+		if err := w.client.Remove(t.Context(), databroker.TypeDevice, "d"); err != nil {
+			t.Fatal(err)
+		}
 	}
-	close(stop)
-	using.Wait()
+	w.enrolls("d", "ada", nil)
+	manager := as(RoleManager)
+	var conflict *Conflict
+	m.meddle = use
+	if _, err := service.ApproveDevice(t.Context(), manager, &consolepb.ApproveDeviceRequest{Id: "d"}); !errors.As(err, &conflict) || w.approvedNow("d") {
+		t.Errorf("approved while it was used: %v", err)
+	}
+	if _, err := service.ApproveDevice(t.Context(), manager, &consolepb.ApproveDeviceRequest{Id: "d"}); err != nil {
+		t.Fatal(err)
+	}
+	m.meddle = use
+	if _, err := service.DisapproveDevice(t.Context(), manager, &consolepb.DisapproveDeviceRequest{Id: "d"}); err != nil || w.approvedNow("d") {
+		t.Errorf("still approved since it was used: %v", err)
+	}
+	if d, err := w.client.Device(t.Context(), "d"); err != nil || d.SignCount != 2 {
+		t.Errorf("a use was lost: %+v, %v", d, err)
+	}
+	m.meddle = remove
+	if _, err := service.ApproveDevice(t.Context(), manager, &consolepb.ApproveDeviceRequest{Id: "d"}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("approved while it was deleted: %v", err)
+	}
 	if _, err := w.client.Device(t.Context(), "d"); !errors.Is(err, databroker.ErrNotFound) {
-		t.Errorf("after the end: %v", err)
+		t.Errorf("it is back: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"html"
 	"net/http"
@@ -183,6 +184,43 @@ func TestLinksAreListedAndTakenBack(t *testing.T) {
 	}
 	if _, err := w.RevokeEnrollmentLink(t.Context(), manager, &consolepb.RevokeEnrollmentLinkRequest{Id: "waiting"}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a second time: %v", err)
+	}
+}
+
+// A hasty is a broker in which a link is used between the look at it and its end.
+type hasty struct {
+	Broker
+	use func()
+}
+
+func (h hasty) Delete(ctx context.Context, typ, id string, expected uint64) error {
+	h.use()
+	return h.Broker.Delete(ctx, typ, id, expected)
+}
+
+func TestALinkIsUsedJustThen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	link := &databroker.EnrollmentLink{ID: "l", UserKey: "idp/ada", Type: typeAny, ExpiresAt: w.clock.now().Add(time.Hour)}
+	if err := w.client.PutEnrollmentLink(t.Context(), link); err != nil {
+		t.Fatal(err)
+	}
+	service, err := NewService(ServiceOptions{View: w.view, Audit: w.audit, Now: w.clock, Broker: hasty{w.client, func() {
+		link.UsedAt, link.DeviceID = w.clock.now(), "d"
+		if err := w.client.PutEnrollmentLink(t.Context(), link); err != nil {
+			t.Fatal(err)
+		}
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conflict *Conflict
+	_, err = service.RevokeEnrollmentLink(t.Context(), as(RoleManager), &consolepb.RevokeEnrollmentLinkRequest{Id: "l"})
+	if !errors.As(err, &conflict) || !strings.Contains(conflict.Why, "used already") {
+		t.Errorf("taken back while it was used: %v", err)
+	}
+	if kept, err := w.client.EnrollmentLink(t.Context(), "l"); err != nil || kept.DeviceID != "d" {
+		t.Errorf("%+v, %v", kept, err)
 	}
 }
 
