@@ -39,6 +39,11 @@ func SameBinder(hash, cookie string) bool {
 // that replay only the one cookie have no binder and send no Sec-Fetch header;
 // nobody can plant a cookie in them, so they may leave it out.
 func (t Ticket) Presented(source Source, binder string, browser bool) bool {
+	if t.Kind == ForAccount {
+		// Cookies are for browsers, where anybody may have planted it; addresses end
+		// up in logs and in histories.
+		return source == FromHeader
+	}
 	if source == FromQuery && browser {
 		return false // a link with the attacker's handle would act as the attacker in another's browser
 	}

@@ -8,6 +8,12 @@
 //	authorize, proxy     Find   in a request      -> candidates
 //	authorize, proxy     Open   each candidate    -> session id, or ErrInvalid
 //
+// A service account's token is a ticket of another kind: it names a session as
+// well, is good on every route host, and only in a header.
+//
+//	console              Issue        once, for who made the account
+//	authorize            OpenAccount  a candidate from a header
+//
 // Whether the session still lives is the databroker's to say, not ours.
 package ticket
 
@@ -30,17 +36,30 @@ var ErrInvalid = errors.New("ticket: not valid here")
 // MaxLength bounds a ticket in bytes of text; longer values are not looked at.
 const MaxLength = 1024
 
-// format is the first byte of every ticket; another layout gets another byte.
-const format = 1
+// A Kind is what a ticket is for: the first byte of its text, and part of what
+// is authenticated, so that one kind never opens as another.
+type Kind byte
+
+// The kinds. Another layout gets another number.
+const (
+	// ForHost tickets are cookies and the handles of people's programs. Each is
+	// good on one host.
+	ForHost Kind = 1
+	// ForAccount tickets are the tokens of service accounts, good on every route
+	// host.
+	ForAccount Kind = 2
+)
 
 // A Ticket names one session, for one host, in one browser.
 type Ticket struct {
+	Kind      Kind // 0 is ForHost when it is issued
 	SessionID string
 	// Version is the session record's version when the ticket was made, so
 	// that a reader never mistakes an older copy for the session.
 	Version uint64
 	// Host is the lower-case host name, without port, that may present it. Two
 	// hosts share tickets only where cookie_domain says so; then Host is that domain.
+	// It is "" for an account.
 	Host string
 	// Binder is BinderHash of the browser's binder cookie. Empty marks a handle
 	// for programs, which counts in headers and never in a cookie.
@@ -63,21 +82,33 @@ func New(key [32]byte) *Box {
 
 // Issue returns t as text that fits a cookie or a header.
 func (b *Box) Issue(t Ticket) string {
+	if t.Kind == 0 {
+		t.Kind = ForHost
+	}
+	if t.Kind == ForAccount {
+		t.Host, t.Binder = "", ""
+	}
 	out := make([]byte, 1+chacha20poly1305.NonceSizeX, 256)
-	out[0] = format
+	out[0] = byte(t.Kind)
 	_, _ = rand.Read(out[1:]) // never fails since Go 1.24
 	plain := make([]byte, 0, 128)
 	plain = appendText(plain, t.SessionID)
 	plain = binary.AppendUvarint(plain, t.Version)
 	plain = appendText(plain, t.Binder)
 	plain = binary.AppendUvarint(plain, uint64(max(t.IssuedAt.Unix(), 0)))
-	out = b.aead.Seal(out, out[1:], plain, additional(t.Host))
+	out = b.aead.Seal(out, out[1:], plain, additional(t.Kind, t.Host))
 	return base64.RawURLEncoding.EncodeToString(out)
 }
 
 // Open returns the ticket that value holds when it was issued for host (lower
 // case, without port), and ErrInvalid otherwise.
-func (b *Box) Open(value, host string) (Ticket, error) {
+func (b *Box) Open(value, host string) (Ticket, error) { return b.open(value, ForHost, host) }
+
+// OpenAccount returns the token of a service account that value is, and
+// ErrInvalid otherwise.
+func (b *Box) OpenAccount(value string) (Ticket, error) { return b.open(value, ForAccount, "") }
+
+func (b *Box) open(value string, kind Kind, host string) (Ticket, error) {
 	if len(value) > MaxLength {
 		return Ticket{}, ErrInvalid
 	}
@@ -88,30 +119,30 @@ func (b *Box) Open(value, host string) (Ticket, error) {
 		return Ticket{}, ErrInvalid
 	}
 	const head = 1 + chacha20poly1305.NonceSizeX
-	if len(raw) < head || raw[0] != format {
+	if len(raw) < head || raw[0] != byte(kind) {
 		return Ticket{}, ErrInvalid
 	}
-	plain, err := b.aead.Open(nil, raw[1:head], raw[head:], additional(host))
+	plain, err := b.aead.Open(nil, raw[1:head], raw[head:], additional(kind, host))
 	if err != nil {
 		return Ticket{}, ErrInvalid
 	}
-	return parse(plain, host)
+	return parse(plain, kind, host)
 }
 
-// additional binds a ticket to its layout and host: opened for another host,
-// the same bytes fail authentication.
-func additional(host string) []byte {
-	return append([]byte{format}, host...)
+// additional binds a ticket to its kind and host: opened for another host, or
+// as another kind, the same bytes fail authentication.
+func additional(kind Kind, host string) []byte {
+	return append([]byte{byte(kind)}, host...)
 }
 
-func parse(plain []byte, host string) (Ticket, error) {
+func parse(plain []byte, kind Kind, host string) (Ticket, error) {
 	r := reader{rest: plain}
-	t := Ticket{Host: host}
+	t := Ticket{Kind: kind, Host: host}
 	t.SessionID = r.text()
 	t.Version = r.number()
 	t.Binder = r.text()
 	seconds := r.number()
-	if r.bad || len(r.rest) > 0 || t.SessionID == "" || seconds > 1<<40 {
+	if r.bad || len(r.rest) > 0 || t.SessionID == "" || seconds > 1<<40 || kind == ForAccount && t.Binder != "" {
 		return Ticket{}, ErrInvalid
 	}
 	t.IssuedAt = time.Unix(int64(seconds), 0)

@@ -12,7 +12,7 @@ import (
 func box(b byte) *Box { return New([32]byte{b}) }
 
 var sample = Ticket{
-	SessionID: "s-1", Version: 7, Host: "app.example.com",
+	Kind: ForHost, SessionID: "s-1", Version: 7, Host: "app.example.com",
 	Binder: BinderHash("browser"), IssuedAt: time.Unix(1_700_000_000, 0),
 }
 
@@ -29,24 +29,29 @@ func TestOpenReturnsWhatWasIssued(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	good := box(1).Issue(sample)
 	last := good[len(good)-1]
+	token := box(1).Issue(Ticket{Kind: ForAccount, SessionID: "s-1"})
 	for name, tc := range map[string]struct {
 		value, host string
 		key         byte
 	}{
-		"another host":         {good, "other.example.com", 1},
-		"a parent domain":      {good, "example.com", 1},
-		"upper-case host":      {good, "APP.example.com", 1},
-		"another key":          {good, sample.Host, 2},
-		"empty":                {"", sample.Host, 1},
-		"truncated":            {good[:len(good)-4], sample.Host, 1},
-		"extended":             {good + "AAAA", sample.Host, 1},
-		"padded":               {good + "=", sample.Host, 1},
-		"line break inside":    {good[:8] + "\n" + good[8:], sample.Host, 1},
-		"another last letter":  {good[:len(good)-1] + string(last^1), sample.Host, 1},
-		"too long":             {strings.Repeat("A", MaxLength+1), sample.Host, 1},
-		"another format byte":  {"AgAA" + good[4:], sample.Host, 1},
-		"standard alphabet":    {"+/" + good[2:], sample.Host, 1},
-		"no session id inside": {box(1).Issue(Ticket{Host: sample.Host}), sample.Host, 1},
+		"another host":                     {good, "other.example.com", 1},
+		"a parent domain":                  {good, "example.com", 1},
+		"upper-case host":                  {good, "APP.example.com", 1},
+		"another key":                      {good, sample.Host, 2},
+		"empty":                            {"", sample.Host, 1},
+		"truncated":                        {good[:len(good)-4], sample.Host, 1},
+		"extended":                         {good + "AAAA", sample.Host, 1},
+		"padded":                           {good + "=", sample.Host, 1},
+		"line break inside":                {good[:8] + "\n" + good[8:], sample.Host, 1},
+		"another last letter":              {good[:len(good)-1] + string(last^1), sample.Host, 1},
+		"too long":                         {strings.Repeat("A", MaxLength+1), sample.Host, 1},
+		"another format byte":              {"AgAA" + good[4:], sample.Host, 1},
+		"standard alphabet":                {"+/" + good[2:], sample.Host, 1},
+		"no session id inside":             {box(1).Issue(Ticket{Host: sample.Host}), sample.Host, 1},
+		"an account's token":               {token, sample.Host, 1},
+		"an account's, no host":            {token, "", 1},
+		"an account's, marked as a host's": {asKind(token, ForHost), sample.Host, 1},
+		"an account's, marked, no host":    {asKind(token, ForHost), "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, err := box(tc.key).Open(tc.value, tc.host); err != ErrInvalid {
@@ -56,14 +61,55 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// asKind rewrites the first byte of a ticket.
+func asKind(value string, kind Kind) string {
+	raw, _ := base64.RawURLEncoding.DecodeString(value)
+	raw[0] = byte(kind)
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+func TestOpenAccount(t *testing.T) {
+	want := Ticket{Kind: ForAccount, SessionID: "s-1", Version: 7, IssuedAt: sample.IssuedAt}
+	lavish := want
+	lavish.Host, lavish.Binder = sample.Host, sample.Binder // an account has neither
+	token := box(1).Issue(lavish)
+	got, err := box(1).OpenAccount(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// One host is nothing: with an empty name the additional data of the kinds
+	// differ by their first byte alone.
+	nowhere := box(1).Issue(Ticket{SessionID: "s-1"})
+	for name, tc := range map[string]struct {
+		value string
+		key   byte
+	}{
+		"a host's ticket": {box(1).Issue(sample), 1}, "the same, marked as a token": {asKind(box(1).Issue(sample), ForAccount), 1},
+		"a ticket of no host": {nowhere, 1}, "the same, marked": {asKind(nowhere, ForAccount), 1},
+		"another installation's": {token, 2}, "truncated": {token[:len(token)-2], 1}, "empty": {"", 1}, "extended": {token + "AA", 1},
+		"no session id": {box(1).Issue(Ticket{Kind: ForAccount}), 1}, "a kind there is not": {asKind(token, 3), 1},
+	} {
+		if got, err := box(tc.key).OpenAccount(tc.value); err != ErrInvalid {
+			t.Errorf("%s: %+v, %v; want ErrInvalid", name, got, err)
+		}
+	}
+}
+
 func TestEveryFlippedBitIsRefused(t *testing.T) {
 	good := box(1).Issue(sample)
 	raw, _ := base64.RawURLEncoding.DecodeString(good)
 	for i := range raw {
 		for bit := range 8 {
 			raw[i] ^= 1 << bit
-			if _, err := box(1).Open(base64.RawURLEncoding.EncodeToString(raw), sample.Host); err == nil {
+			altered := base64.RawURLEncoding.EncodeToString(raw)
+			if _, err := box(1).Open(altered, sample.Host); err == nil {
 				t.Errorf("byte %d bit %d flipped: opened", i, bit)
+			}
+			if _, err := box(1).OpenAccount(altered); err == nil {
+				t.Errorf("byte %d bit %d flipped: opened as an account's", i, bit)
 			}
 			raw[i] ^= 1 << bit
 		}
@@ -73,6 +119,7 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 func TestPresented(t *testing.T) {
 	handle := sample
 	handle.Binder = ""
+	account := Ticket{Kind: ForAccount, SessionID: "s-1", Version: 7}
 	for name, tc := range map[string]struct {
 		ticket  Ticket
 		source  Source
@@ -91,6 +138,11 @@ func TestPresented(t *testing.T) {
 		"a handle in a link that a browser follows": {handle, FromQuery, "", true, false},
 		"a handle planted as a cookie":              {handle, FromCookie, "browser", true, false},
 		"a handle planted as a cookie, in a script": {handle, FromCookie, "", false, false},
+		"an account's token in a header":            {account, FromHeader, "", false, true},
+		"an account's token in a link":              {account, FromQuery, "", true, false},
+		"an account's token in a script's address":  {account, FromQuery, "", false, false},
+		"an account's token as a cookie":            {account, FromCookie, "browser", true, false},
+		"an account's token as a script's cookie":   {account, FromCookie, "", false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := tc.ticket.Presented(tc.source, tc.binder, tc.browser); got != tc.want {
