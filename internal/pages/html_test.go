@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -315,6 +316,7 @@ func hostilePages(p *Pages, s string) map[string]Answer {
 		"device":   p.Error(Request{}, Problem{Kind: DeviceNotAllowed, Person: s, RequestID: s, Host: s, Reasons: many(9), Notes: []Note{{s, s, s}}, Details: true, Device: DeviceProblem{Type: s, URL: s, Shown: devices}}),
 		"notes":    p.Error(Request{}, Problem{Kind: Denied, Person: s, Reasons: many(9), Notes: []Note{{s, s, s}}, Details: true}),
 	}
+	maps.Copy(all, hostileAccess(p, frame, s))
 	if a := p.Redirect(s); a.Status == http.StatusOK {
 		all["redirect"] = a
 	}

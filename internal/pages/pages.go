@@ -42,7 +42,7 @@ type sheet struct {
 // names are the templates, one for each page.
 var names = [...]string{
 	"error", "whoami", "routes", "signin", "signedout", "signout", "redirect", "cookies", "received",
-	"webauthn", "devices", "enrolled",
+	"webauthn", "devices", "enrolled", "ask", "requests",
 	"console_list", "console_detail", "console_form", "console_note",
 }
 

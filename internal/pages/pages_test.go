@@ -17,7 +17,7 @@ import (
 func TestEveryWordIsUsedAndEveryUseHasItsWord(t *testing.T) {
 	t.Parallel()
 	used := map[string]bool{}
-	asks := regexp.MustCompile(`\bsay\(?\s*"([a-z._]+)"|words\["([^"]+)"\]|Device(?:Failure|Done)\s+=\s+"([^"]+)"`)
+	asks := regexp.MustCompile(`\bsay\(?\s*"([a-z._]+)"|words\["([^"]+)"\]|(?:DeviceFailure|DeviceDone|AccessDone|AccessState)\s+=\s+"([^"]+)"`)
 	sources := map[string]fs.FS{"templates/*.html": files, "*.go": dirFS(t)}
 	for pattern, source := range sources {
 		names, err := fs.Glob(source, pattern)

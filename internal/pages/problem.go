@@ -29,6 +29,7 @@ const (
 	AccountDisabled   Kind = "account_disabled"   //
 	EmailUnverified   Kind = "email_unverified"   //
 	OtherPerson       Kind = "other_person"       // a link made for somebody else
+	TooManyAsked      Kind = "too_many_asked"     // requests for access that wait
 	CrossSite         Kind = "cross_site"         // a form sent by another site
 	NotFound          Kind = "not_found"          //
 	MethodNotAllowed  Kind = "method_not_allowed" //

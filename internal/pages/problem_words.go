@@ -16,6 +16,8 @@ var (
 	again   = Action{Label: words["error.again"]}
 	home    = Action{Label: words["error.home"], URL: "/"}
 	session = Action{Label: words["error.session"], URL: "/.pomerium/"}
+	// requested is a page of the sign-in host.
+	requested = Action{Label: words["requests.title"], URL: "/.pomerium/requests"}
 )
 
 var problems = map[Kind]problemWords{
@@ -80,6 +82,9 @@ var problems = map[Kind]problemWords{
 	EmailUnverified: {403, "Access denied", "Your e-mail address is not confirmed",
 		"Your identity provider has not confirmed that this address is yours, so we cannot rely on it.",
 		"Confirm the address with your identity provider, then sign in again.", home},
+	TooManyAsked: {429, "Not now", "You have asked for a lot already",
+		"Ten of your requests wait for a decision, and more than that nobody reads.",
+		"Wait until some are decided, or withdraw what you no longer need.", requested},
 	OtherPerson: {403, "Access denied", "This link was made for somebody else",
 		"You are signed in with another account than the one this link is for.",
 		"Sign in with the account that got the link, or ask for a link of your own.", session},

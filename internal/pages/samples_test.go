@@ -113,6 +113,7 @@ func samples(p *Pages) map[string]Answer {
 		all["error-denied-"+name] = p.Error(nav, e)
 	}
 	maps.Copy(all, deviceSamples(p))
+	maps.Copy(all, accessSamples(p))
 	for name, d := range deviceProblems() {
 		d.Type, d.URL = "any", "https://payroll.analytical.example/.pomerium/webauthn?pomerium_signature=opaque"
 		kind := DeviceNotAllowed
