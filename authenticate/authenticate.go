@@ -28,6 +28,8 @@ type Broker interface {
 	DeleteSession(ctx context.Context, id string) error
 	User(ctx context.Context, key string) (*databroker.User, error)
 	PutUser(ctx context.Context, u *databroker.User) error
+	AccessRequests(ctx context.Context, userKey string) (*databroker.AccessRequests, error)
+	PutAccessRequests(ctx context.Context, a *databroker.AccessRequests) error
 	UseOnce(ctx context.Context, purpose, id string, until time.Time) error
 
 	Delete(ctx context.Context, typ, id string, expected uint64) error

@@ -14,6 +14,7 @@
 //	signout.go       the session ends, here and at the provider
 //	devices.go       one's own devices, on the one host where they can be changed
 //	ceremony.go      registering and showing a device, and the links for it
+//	requests.go      asking for access after a refusal, and what became of it
 //	refresh.go       sessions are renewed before their tokens expire, by one replica
 //	schedule.go      which session is due next
 //	people.go        sessions follow the people that the configuration names

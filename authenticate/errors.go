@@ -25,6 +25,7 @@ var (
 	errNotAgain      = errors.New("authenticate: the provider did not ask the person again who they are")
 	errOtherPerson   = errors.New("authenticate: another person is signed in here")
 	errNoDevices     = errors.New("authenticate: devices cannot be registered at this host")
+	errTooManyAsked  = errors.New("authenticate: too many requests for access wait")
 	errIdle          = errors.New("authenticate: session was not used for too long")
 )
 
@@ -66,6 +67,8 @@ func kindOf(err error) pages.Kind {
 		return pages.EnrollmentUsed
 	case errors.Is(err, device.ErrLinkEnded):
 		return pages.EnrollmentExpired
+	case errors.Is(err, errTooManyAsked):
+		return pages.TooManyAsked
 	case errors.Is(err, errNoDevices):
 		return pages.NotSupported
 	case errors.Is(err, errMethod):

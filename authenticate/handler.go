@@ -51,6 +51,10 @@ func (s *Server) Handler() http.Handler {
 	on("GET "+devicesPath, s.ownDevices)
 	on("POST "+devicesPath, s.changeDevice)
 	on("GET "+enrolledPath, s.deviceEnrolled)
+	on("GET "+handoff.AccessPath, s.askAccess)
+	on("POST "+handoff.AccessPath, s.askAccessNow)
+	on("GET "+requestsPath, s.ownRequests)
+	on("POST "+requestsPath, s.withdrawRequest)
 	on(local.Path+"/", s.builtIn)
 	on("/", func(v visit) { s.fail(v, errNotFound) })
 	return mux
