@@ -23,18 +23,20 @@ type Asker struct {
 	Data  policy.PersonData // of Facts; shared, not to be changed
 }
 
-// Asker returns who the session id belongs to, if it would let them in now:
-// ErrNobody if not, another error where nobody can tell.
+// Asker returns who the session id belongs to, a person or a service account, if
+// it would let them in now: ErrNobody if not, another error where nobody can tell.
 func (s *Server) Asker(ctx context.Context, id string) (Asker, error) {
 	current := s.state.Load()
 	if current == nil {
 		return Asker{}, databroker.ErrUnavailable
 	}
-	switch standing, p, err := s.recall(ctx, current.current, ticket.Ticket{SessionID: id}, ""); standing {
-	case known:
-		return Asker{UserKey: p.key, Email: p.email, Name: p.name, Facts: p.facts, Data: p.data}, nil
-	case uncertain:
-		return Asker{}, err
+	for _, provider := range []string{"", databroker.AccountProvider} {
+		switch standing, p, err := s.recall(ctx, current.current, ticket.Ticket{SessionID: id}, provider); standing {
+		case known:
+			return Asker{UserKey: p.key, Email: p.email, Name: p.name, Facts: p.facts, Data: p.data}, nil
+		case uncertain:
+			return Asker{}, err
+		}
 	}
 	return Asker{}, ErrNobody
 }

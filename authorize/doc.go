@@ -17,7 +17,7 @@
 //	wire.go         gRPC: bytes -> exchange, response -> bytes
 //	message.go      the bytes of a CheckRequest -> what a decision reads of it
 //	check.go        what follows from that: host name, path, address
-//	identify.go     cookie or handle -> session, user, directory -> person
+//	identify.go     cookie, handle or token -> session, user, directory -> person
 //	holdings.go     the devices and grants that go with them
 //	asker.go        the same for the console: session -> person
 //	person.go       person: made once for one version of the records
@@ -28,6 +28,7 @@
 //	headers.go      the assertion, claim headers, what of the client's may go up
 //	claims.go       claims as text; template.go: ${pomerium.*} in set headers
 //	device.go       the devices that a page tells of, and where to show one
+//	access.go       what somebody who is refused may ask for
 //	respond.go      refused: redirect or page; errors.go: the one table of them
 //	audit.go        one line for each decision; lines.go writes them
 //	shadow.go       what shadow policies would have decided: counts and lines

@@ -54,6 +54,7 @@ type route struct {
 	name         string
 	digest       string
 	program      *policy.Program
+	grants       []string // by which its policy lets people in
 	provider     string   // whose sessions it takes
 	hosts        []string // further ones to sign in to at the same time
 	details      bool     // its denials name policies and reasons
@@ -147,7 +148,7 @@ func newRoute(c *config.Config, r *config.Route, p *policy.Program, verifiers ma
 	}
 	reads, all := p.Reads(), p.AllReads()
 	rt := &route{
-		id: r.ID, name: r.Name, digest: p.Digest(), program: p, provider: config.ProviderID(c, r),
+		id: r.ID, name: r.Name, digest: p.Digest(), program: p, grants: p.Grants(), provider: config.ProviderID(c, r),
 		hosts: r.DependsOn, certs: certs, details: r.ShowErrorDetails,
 		readsSession: reads.Session, readsHeaders: len(all.Headers) > 0 || all.AllHeaders,
 		readsRecords: len(all.Records) > 0,

@@ -95,11 +95,15 @@ func (s *Server) identify(ctx context.Context, g *generation, r *request, rt *ro
 		provider = rt.provider
 	}
 	for _, c := range found {
-		t, ok := s.openTicket(c.Value, scope.Host)
+		t, ok := s.openTicket(c, scope.Host)
 		if !ok || !t.Presented(c.Source, r.binder, r.browser) {
 			continue
 		}
-		standing, p, err := s.recall(ctx, g, t, provider)
+		whose := provider
+		if t.Kind == ticket.ForAccount {
+			whose = databroker.AccountProvider // whatever provider the route's people have
+		}
+		standing, p, err := s.recall(ctx, g, t, whose)
 		switch standing {
 		case known:
 			id.standing, id.person = known, p
@@ -115,22 +119,27 @@ func (s *Server) identify(ctx context.Context, g *generation, r *request, rt *ro
 }
 
 // openTicket opens a ticket once and remembers it: the second time costs no
-// decryption. Only what opened is remembered.
-func (s *Server) openTicket(value, host string) (ticket.Ticket, bool) {
-	key := ticketKey{value, host}
+// decryption. Only what opened is remembered. A service account's token is
+// looked for in headers alone.
+func (s *Server) openTicket(c ticket.Candidate, host string) (ticket.Ticket, bool) {
+	key := ticketKey{c.Value, host}
 	if t, ok := s.opened.get(key); ok {
 		return t, true
 	}
-	t, err := s.tickets.Open(value, host)
+	t, err := s.tickets.Open(c.Value, host)
+	if err != nil && c.Source == ticket.FromHeader {
+		t, err = s.tickets.OpenAccount(c.Value)
+	}
 	if err != nil {
 		return ticket.Ticket{}, false
 	}
 	// Clones: the value is part of a Cookie header, which would stay in memory.
-	s.opened.put(ticketKey{strings.Clone(value), strings.Clone(host)}, t)
+	s.opened.put(ticketKey{strings.Clone(c.Value), strings.Clone(host)}, t)
 	return t, true
 }
 
-// recall returns the person that t stands for, if the session still counts.
+// recall returns the person that t stands for, if the session still counts. The
+// session has to be one of that provider; "" stands for that of any people.
 func (s *Server) recall(ctx context.Context, g *generation, t ticket.Ticket, provider string) (standing, *person, error) {
 	session, err := s.sessions.Session(ctx, t.SessionID, t.Version)
 	if errors.Is(err, databroker.ErrNotFound) {
@@ -147,10 +156,13 @@ func (s *Server) recall(ctx context.Context, g *generation, t ticket.Ticket, pro
 		return nobody, nil, nil
 	case provider != "" && session.IDPID != provider:
 		return nobody, nil, nil
+	case provider == "" && session.IDPID == databroker.AccountProvider:
+		return nobody, nil, nil // it counts with its own token alone
 	case session.IssuedAt.After(now.Add(clockLeeway)):
 		return skewed, nil, nil
 	}
-	if g.idle > 0 {
+	// A program that runs once a month is not idle: its account has an end of its own.
+	if g.idle > 0 && provider != databroker.AccountProvider {
 		last, err := s.sessions.LastAccess(ctx, session.ID)
 		if err != nil {
 			return uncertain, nil, fmt.Errorf("read last access: %w", err)

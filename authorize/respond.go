@@ -61,6 +61,9 @@ func (s *Server) refuse(ctx context.Context, g *generation, rt *route, e *auditE
 			if v.outcome == outcomeDevice || v.outcome == outcomeDeviceNeeded {
 				problem.Device, problem.Other = s.deviceProblem(g, rt, e, page), pages.SessionAction()
 			}
+			if to := s.askURL(ctx, g, rt, e); to != "" && page.MaySignIn() {
+				problem.Action = pages.AskAction(to)
+			}
 		}
 	}
 	return denied(f.code, s.pages.Error(page, problem))
