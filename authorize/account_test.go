@@ -86,7 +86,9 @@ func TestAServiceAccountKeepsOut(t *testing.T) {
 			h.ask(*q) // now it is remembered as opened
 			q.headers, q.cookie = asProgram("accept", "*/*"), "_pomerium="+token
 		}},
-		{"truncated", func(h *house, token string, q *question) { q.headers = asProgram("authorization", "Pomerium "+token[:len(token)-1]) }},
+		{"truncated", func(h *house, token string, q *question) {
+			q.headers = asProgram("authorization", "Pomerium "+token[:len(token)-1])
+		}},
 		{"of another installation", func(h *house, token string, q *question) {
 			other := ticket.New([32]byte{9}).Issue(ticket.Ticket{Kind: ticket.ForAccount, SessionID: "s-robot", Version: 1})
 			q.headers = asProgram("authorization", "Pomerium "+other)

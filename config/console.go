@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -17,6 +18,11 @@ type Console struct {
 	Managers      Criteria `yaml:"managers"`
 	Viewers       Criteria `yaml:"viewers"`
 	Impersonation bool     `yaml:"impersonation"` // not supported yet
+
+	// The longest that somebody may be granted access for, and that a service
+	// account may live.
+	MaxGrant          time.Duration `yaml:"max_grant"`           // default 24h, at most 720h
+	MaxServiceAccount time.Duration `yaml:"max_service_account"` // default 8760h, at most 26280h
 }
 
 // Criteria is a list of criteria in PPL as it is written.
@@ -55,6 +61,12 @@ func (c *Config) HasConsole() bool {
 func (l *loading) checkConsole() {
 	if l.c.Console.Impersonation {
 		l.refuse("console.impersonation", notYet, "false")
+	}
+	if d := l.c.Console.MaxGrant; d < time.Minute || d > 720*time.Hour {
+		l.refuse("console.max_grant", "", "1m to 720h")
+	}
+	if d := l.c.Console.MaxServiceAccount; d < time.Hour || d > 26280*time.Hour {
+		l.refuse("console.max_service_account", "", "1h to 26280h")
 	}
 	roles, given := &l.c.ConsoleRoles, 0
 	for _, role := range []struct {

@@ -35,6 +35,8 @@ func (l *loading) applyDefaults() {
 	l.span("timeout_read", &c.TimeoutRead, 30*time.Second)
 	l.span("timeout_idle", &c.TimeoutIdle, 5*time.Minute)
 	l.span("default_upstream_timeout", &c.DefaultUpstreamTimeout, 30*time.Second)
+	l.span("console.max_grant", &c.Console.MaxGrant, 24*time.Hour)
+	l.span("console.max_service_account", &c.Console.MaxServiceAccount, 8760*time.Hour)
 
 	l.span("decision_log_max_age", &c.DecisionLogMaxAge, 24*time.Hour)
 	if !l.has("decision_log_max_size") {
