@@ -8,7 +8,9 @@ import (
 
 	"github.com/cardea-proxy/cardea/authorize"
 	"github.com/cardea-proxy/cardea/config"
+	"github.com/cardea-proxy/cardea/databroker"
 	"github.com/cardea-proxy/cardea/internal/handoff"
+	"github.com/cardea-proxy/cardea/internal/ticket"
 	"github.com/cardea-proxy/cardea/policy"
 	"github.com/cardea-proxy/cardea/proxy/console"
 	"golang.org/x/sync/errgroup"
@@ -21,6 +23,7 @@ func (h *house) openConsole(context.Context, *config.Config) (err error) {
 		Broker: h.client, View: h.view, Audit: consoleAudit{h.audit}, AuditReader: h.audit, Log: h.log,
 		Config:        func() *config.Config { return h.reloader.inForce() },
 		EnrollmentURL: handoff.New(h.keys.handoffMAC, h.keys.handoffSeal, nil).EnrollmentURL,
+		IssueToken:    h.accountToken,
 	}); err != nil {
 		return err
 	}
@@ -29,6 +32,11 @@ func (h *house) openConsole(context.Context, *config.Config) (err error) {
 		Records: h.authorize.Records(), Log: h.log,
 	})
 	return err
+}
+
+// accountToken is that of console.ServiceOptions. Route hosts open it.
+func (h *house) accountToken(s *databroker.Session) string {
+	return ticket.New(h.keys.routeTicket).Issue(ticket.Ticket{Kind: ticket.ForAccount, SessionID: s.ID, Version: s.Version, IssuedAt: s.IssuedAt})
 }
 
 // identify is that of console.Options, as decisions see people.

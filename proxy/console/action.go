@@ -29,6 +29,19 @@ var roles = map[Action]Role{
 	"ListEnrollmentLinks":  RoleViewer,
 	"CreateEnrollmentLink": RoleManager,
 	"RevokeEnrollmentLink": RoleManager,
+
+	"ListAccessRequests":   RoleViewer,
+	"GetAccessRequest":     RoleViewer,
+	"ApproveAccessRequest": RoleManager,
+	"RefuseAccessRequest":  RoleManager,
+	"ListGrants":           RoleViewer,
+	"CreateGrant":          RoleManager,
+	"EndGrant":             RoleManager,
+
+	"ListServiceAccounts":  RoleViewer,
+	"GetServiceAccount":    RoleViewer,
+	"CreateServiceAccount": RoleAdmin,
+	"DeleteServiceAccount": RoleManager,
 }
 
 // May reports whether a reaches far enough for the action.

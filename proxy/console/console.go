@@ -93,5 +93,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.grpc.ServeHTTP(w, r.WithContext(withActor(r.Context(), actor)))
 		return
 	}
+	if actor.isAccount() {
+		s.refuse(w, r, errAccount) // pages and their forms are for people
+		return
+	}
 	s.page(w, r, st, actor)
 }

@@ -26,8 +26,10 @@
 //	audit.go          what is written down of a change, before it is made
 //	sessions.go ...   the actions, one subject each
 //	part.go           the end of one's own session, after the answer
+//	access.go         requests for access; grants.go: what came of them
+//	accounts.go       service accounts
 //	list.go           rows -> the page that was asked for
-//	index.go          summaries of records in memory; index_feed.go keeps them
+//	index.go          summaries of records in memory; index_*.go keep them
 //	errors.go         what actions fail with
 //
 // A denial is the zero value everywhere: a zero Actor may do nothing, an action

@@ -34,6 +34,8 @@ func (s *Service) newGRPC(o ...grpc.ServerOption) *grpc.Server {
 	consolepb.RegisterUserServiceServer(server, userServer{s: s})
 	consolepb.RegisterAuditServiceServer(server, auditServer{s: s})
 	consolepb.RegisterDeviceServiceServer(server, deviceServer{s: s})
+	consolepb.RegisterAccessServiceServer(server, accessServer{s: s})
+	consolepb.RegisterServiceAccountServiceServer(server, accountServer{s: s})
 	reflection.Register(server)
 	return server
 }

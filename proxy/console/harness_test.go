@@ -115,6 +115,7 @@ func newWorld(t *testing.T) *world {
 		AuditReader: w.chain,
 		Broker:      w.client, View: w.view, Audit: w.audit, Log: zerolog.Nop(), Now: w.clock.now,
 		Config: func() *config.Config { return w.config }, EnrollmentURL: handoff.New([32]byte{3}, [32]byte{4}, nil).EnrollmentURL,
+		IssueToken: func(s *databroker.Session) string { return "token of " + s.ID },
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +130,7 @@ func newWorld(t *testing.T) *world {
 	if w.minter, err = assertion.New([]crypto.Signer{key}); err != nil {
 		t.Fatal(err)
 	}
+	w.config.Console.MaxGrant, w.config.Console.MaxServiceAccount = 24*time.Hour, 8760*time.Hour
 	w.config.Routes = []*config.Route{
 		{Console: true, From: config.From{Scheme: "https", Host: consoleHost}}, {From: config.From{Scheme: "https", Host: "app.example.com"}},
 	}
@@ -230,6 +232,25 @@ func (w *world) signIn(id string, change func(*databroker.User)) string {
 		w.t.Fatal(err)
 	}
 	return session.ID
+}
+
+// possess gives a person a request for access, a grant and a service account,
+// all of the same id.
+func (w *world) possess(userKey, id string) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	for _, err := range []error{
+		w.client.PutAccessRequests(ctx, &databroker.AccessRequests{UserKey: userKey, Requests: []databroker.AccessRequest{
+			{ID: id, RouteID: "route-1", Grant: "dba", Reason: "on <b>call", State: databroker.AccessWaiting, CreatedAt: w.clock.now().Add(-time.Minute)},
+		}}),
+		w.client.PutGrant(ctx, &databroker.Grant{ID: id, UserKey: userKey, Name: "ops", GrantedAt: w.clock.now(), ExpiresAt: w.clock.now().Add(time.Hour)}),
+		w.client.PutServiceAccount(ctx, &databroker.ServiceAccount{ID: id, Name: "robot", Owner: userKey, SessionID: "none", ExpiresAt: w.clock.now().Add(time.Hour)}),
+	} {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.settle("what "+userKey+" has", func(m *summaries) bool { return m.requests[id] != nil && m.grants[id] != nil })
 }
 
 // lives reports whether a session is there.

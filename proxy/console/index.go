@@ -38,6 +38,10 @@ type summaries struct {
 	directory map[string]*directoryRow
 	devices   map[string]*deviceRow
 	links     map[string]*linkRow
+	requests  map[string]*requestRow
+	grants    map[string]*databroker.Grant
+	// requestsOf are the ids of each person's requests, by the person's key.
+	requestsOf map[string][]string
 	// owned counts the sessions and devices of each person, by the person's key.
 	owned map[string]*owned
 }
@@ -50,6 +54,7 @@ type owned struct {
 func newSummaries() summaries {
 	return summaries{
 		sessions: map[string]*sessionRow{}, users: map[string]*userRow{}, directory: map[string]*directoryRow{},
+		requests: map[string]*requestRow{}, grants: map[string]*databroker.Grant{}, requestsOf: map[string][]string{},
 		devices: map[string]*deviceRow{}, links: map[string]*linkRow{}, owned: map[string]*owned{},
 	}
 }
@@ -194,11 +199,16 @@ func (m *summaries) forget(key string) {
 	}
 }
 
-// expire drops the sessions that are over: the feed does not tell.
+// expire drops the sessions and grants that are over: the feed does not tell.
 func (m *summaries) expire(now time.Time) {
 	for id, r := range m.sessions {
 		if r.over(now) {
 			m.dropSession(id)
+		}
+	}
+	for id, g := range m.grants {
+		if !now.Before(g.ExpiresAt) {
+			delete(m.grants, id)
 		}
 	}
 }

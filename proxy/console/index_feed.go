@@ -21,7 +21,7 @@ type Feed interface {
 
 // followed are the types of records in the index.
 var followed = []string{databroker.TypeUser, databroker.TypeDirectoryUser, databroker.TypeSession, databroker.TypeDevice,
-	databroker.TypeEnrollmentLink}
+	databroker.TypeEnrollmentLink, databroker.TypeAccessRequests, databroker.TypeGrant}
 
 const (
 	// againAfter is the pause before the feed is followed anew.
@@ -122,6 +122,10 @@ func (x *index) take(into *summaries, r *databroker.Record) {
 		err = x.takeDevice(into, r)
 	case databroker.TypeEnrollmentLink:
 		err = x.takeLink(into, r)
+	case databroker.TypeAccessRequests:
+		err = x.takeRequests(into, r)
+	case databroker.TypeGrant:
+		err = x.takeGrant(into, r)
 	}
 	if err != nil {
 		x.log.Error().Err(err).Str("type", r.Type).Msg("record for the console does not open")

@@ -28,6 +28,13 @@ type Broker interface {
 	PutEnrollmentLink(ctx context.Context, l *databroker.EnrollmentLink) error
 	// Delete is databroker.ErrConflict for a record with another version.
 	Delete(ctx context.Context, typ, id string, expected uint64) error
+	PutSession(ctx context.Context, s *databroker.Session) error
+	Grant(ctx context.Context, id string) (*databroker.Grant, error)
+	PutGrant(ctx context.Context, g *databroker.Grant) error
+	AccessRequests(ctx context.Context, userKey string) (*databroker.AccessRequests, error)
+	PutAccessRequests(ctx context.Context, a *databroker.AccessRequests) error
+	ServiceAccount(ctx context.Context, id string) (*databroker.ServiceAccount, error)
+	PutServiceAccount(ctx context.Context, a *databroker.ServiceAccount) error
 	Remove(ctx context.Context, typ, id string) error
 	Feed
 }
@@ -54,6 +61,9 @@ type ServiceOptions struct {
 	// EnrollmentURL returns the address by which a link is followed, on the
 	// sign-in host that base names; nil is none, and no links can be made.
 	EnrollmentURL func(base *url.URL, linkID string) string
+	// IssueToken returns the token of a service account with that session. With
+	// nil nobody can make one.
+	IssueToken func(*databroker.Session) string
 }
 
 // A Service holds the actions: each a method that takes who acts and a request,
@@ -148,4 +158,12 @@ func (s *Service) append(ctx context.Context, e AuditEntry) error {
 		return fmt.Errorf("%w: the audit cannot be written", ErrUnavailable)
 	}
 	return nil
+}
+
+// inForce is the configuration in force, nil before the first.
+func (s *Service) inForce() *config.Config {
+	if s.o.Config == nil {
+		return nil
+	}
+	return s.o.Config()
 }

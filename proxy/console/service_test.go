@@ -159,8 +159,11 @@ func TestWithoutAuditNothingIsChanged(t *testing.T) {
 	if err := w.client.PutEnrollmentLink(t.Context(), &databroker.EnrollmentLink{ID: victim, UserKey: "idp/victim", Type: typeAny, ExpiresAt: w.clock.now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
+	w.possess("idp/victim", victim)
 	w.audit.err = errors.New("the disk is full of secrets")
-	form := url.Values{"id": {victim}, "key": {"idp/victim"}, "sure": {"yes"}}
+	form := url.Values{
+		"id": {victim}, "key": {"idp/victim"}, "sure": {"yes"}, "for": {"900"}, "life": {"86400"}, "name": {"a name"},
+	}
 	for _, page := range w.server.served {
 		if !strings.HasPrefix(page.pattern, "POST") {
 			continue
@@ -179,6 +182,15 @@ func TestWithoutAuditNothingIsChanged(t *testing.T) {
 	}
 	if page, err := w.client.List(t.Context(), databroker.TypeEnrollmentLink, 0, nil); err != nil || len(page.Records) != 1 {
 		t.Errorf("links were changed: %d, %v", len(page.Records), err)
+	}
+	if all, err := w.accounts(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("%d service accounts, %v", len(all), err)
+	}
+	if _, err := w.client.Grant(t.Context(), victim); err != nil || len(user.GrantIDs) != 0 {
+		t.Errorf("the grant: %v; held: %v", err, user.GrantIDs)
+	}
+	if list, err := w.client.AccessRequests(t.Context(), "idp/victim"); err != nil || list.Requests[0].State != databroker.AccessWaiting {
+		t.Errorf("the request: %+v, %v", list, err)
 	}
 }
 

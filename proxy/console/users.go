@@ -27,6 +27,9 @@ func (s *Service) ListUsers(ctx context.Context, a Actor, r *consolepb.ListUsers
 			return err
 		}
 		for key, row := range m.users {
+			if isAccountKey(key) {
+				continue // they have a list of their own
+			}
 			if matchState(row, r.GetState()) && (search == "" || m.matchUser(key, search) || m.matchMember(key, search)) &&
 				(r.GetGroup() == "" || m.inGroup(key, r.GetGroup())) {
 				l.add(row)
@@ -182,7 +185,11 @@ func (s *Service) DisableUser(ctx context.Context, a Actor, r *consolepb.Disable
 		if err := s.setDisabled(ctx, key, true); err != nil {
 			return err
 		}
-		out.Revoked, err = s.endSessions(ctx, a, key)
+		if out.Revoked, err = s.endSessions(ctx, a, key); err != nil {
+			return err
+		}
+		accounts, err := s.endAccounts(ctx, a, key) // whoever leaves takes no token along
+		out.Revoked += accounts
 		return err
 	})
 	if err != nil {

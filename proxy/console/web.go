@@ -28,6 +28,9 @@ var sections = []struct {
 	{"/groups", "nav.groups", "ListGroups"},
 	{"/devices", "nav.devices", "ListDevices"},
 	{"/audit", "nav.audit", "ListAudit"},
+	{"/requests", "nav.requests", "ListAccessRequests"},
+	{"/grants", "nav.grants", "ListGrants"},
+	{"/accounts", "nav.accounts", "ListServiceAccounts"},
 }
 
 // routes are the pages, each with the action that it shows or does.
@@ -66,6 +69,21 @@ func (s *Server) routes() {
 
 	s.on("GET /audit", "ListAudit", s.auditPage)
 	s.on("GET /audit/verify", "VerifyAudit", s.verifyAudit)
+
+	s.on("GET /requests", "ListAccessRequests", s.requestsPage)
+	s.on("GET /requests/approve", "ApproveAccessRequest", s.askApproveRequest)
+	s.on("POST /requests/approve", "ApproveAccessRequest", s.approveRequest)
+	s.on("GET /requests/refuse", "RefuseAccessRequest", s.askRefuse)
+	s.on("POST /requests/refuse", "RefuseAccessRequest", s.refuseRequest)
+	s.on("GET /grants", "ListGrants", s.grantsPage)
+	s.on("GET /grants/end", "EndGrant", s.askEnd)
+	s.on("POST /grants/end", "EndGrant", s.endGrant)
+
+	s.on("GET /accounts", "ListServiceAccounts", s.accountsPage)
+	s.on("GET /accounts/new", "CreateServiceAccount", s.askAccount)
+	s.on("POST /accounts/new", "CreateServiceAccount", s.createAccount)
+	s.on("GET /accounts/delete", "DeleteServiceAccount", s.askDeleteAccount)
+	s.on("POST /accounts/delete", "DeleteServiceAccount", s.deleteAccount)
 }
 
 // on serves a page to whom may do its action.

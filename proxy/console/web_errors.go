@@ -11,6 +11,9 @@ import (
 // errForeign is a form that does not come from a page of ours.
 var errForeign = errors.New("console: a form of another page, or of another session")
 
+// errAccount is a service account at a page.
+var errAccount = errors.New("console: pages are not for service accounts")
+
 func contextWith(ctx context.Context, v visit) context.Context {
 	return context.WithValue(ctx, visitKey{}, v)
 }
@@ -21,6 +24,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, errForeign):
 		kind = pages.CrossSite
+	case errors.Is(err, errAccount):
+		kind = pages.Denied
 	case !errors.Is(err, ErrNobody):
 		kind = pages.CannotDecide
 	}

@@ -40,7 +40,8 @@ type UserServiceClient interface {
 	GetUser(ctx context.Context, in *GetUserRequest, opts ...grpc.CallOption) (*GetUserResponse, error)
 	// ListGroups needs the role viewer.
 	ListGroups(ctx context.Context, in *ListGroupsRequest, opts ...grpc.CallOption) (*ListGroupsResponse, error)
-	// DisableUser shuts a person out and ends their sessions. It needs the role
+	// DisableUser shuts a person out and ends their sessions, and those of the
+	// service accounts that they own. It needs the role
 	// admin; nobody can shut out themselves.
 	DisableUser(ctx context.Context, in *DisableUserRequest, opts ...grpc.CallOption) (*DisableUserResponse, error)
 	// EnableUser lets a person in again, who then has to sign in. It needs the
@@ -118,7 +119,8 @@ type UserServiceServer interface {
 	GetUser(context.Context, *GetUserRequest) (*GetUserResponse, error)
 	// ListGroups needs the role viewer.
 	ListGroups(context.Context, *ListGroupsRequest) (*ListGroupsResponse, error)
-	// DisableUser shuts a person out and ends their sessions. It needs the role
+	// DisableUser shuts a person out and ends their sessions, and those of the
+	// service accounts that they own. It needs the role
 	// admin; nobody can shut out themselves.
 	DisableUser(context.Context, *DisableUserRequest) (*DisableUserResponse, error)
 	// EnableUser lets a person in again, who then has to sign in. It needs the
