@@ -100,6 +100,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 			},
 		},
 		policyCommand(env, t), trustCommand(env, t), untrustCommand(env, t), userCommand(env, t), sessionCommand(env, t), deviceCommand(env, t), healthCommand(env, t), auditCommand(env, t),
+		requestCommand(env, t), grantCommand(env, t), accountCommand(env, t),
 	)
 	return root
 }

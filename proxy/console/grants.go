@@ -23,7 +23,7 @@ const (
 )
 
 // minGrant is the shortest that access is granted for.
-const minGrant = time.Minute
+const minGrant = time.Second
 
 // ListGrants is AccessService.ListGrants.
 func (s *Service) ListGrants(ctx context.Context, a Actor, r *consolepb.ListGrantsRequest) (*consolepb.ListGrantsResponse, error) {
