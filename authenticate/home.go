@@ -36,7 +36,7 @@ func (s *Server) home(v visit) {
 	if user != nil {
 		who.Person.Name, who.Person.Email, who.Groups = user.Name, user.Email, user.Groups
 	}
-	who.SignOutURL = handoff.SignOutPath
+	who.SignOutURL, who.RequestsURL = handoff.SignOutPath, requestsPath
 	if limit := v.config.SessionIdleTimeout; limit > 0 {
 		who.IdleUntil = s.o.Now().Add(limit)
 	}

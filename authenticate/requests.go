@@ -33,9 +33,26 @@ type plea struct {
 
 // askAccess shows the page on which somebody who was refused asks for access.
 func (s *Server) askAccess(v visit) {
-	if p, ok := s.plead(v); ok {
-		s.showAsk(v, p, "", "", false)
+	p, ok := s.plead(v)
+	if !ok {
+		return
 	}
+	mine, err := s.o.Broker.AccessRequests(v.r.Context(), p.session.UserKey())
+	if err != nil {
+		s.fail(v, fmt.Errorf("read requests for access: %w", err))
+		return
+	}
+	// What waits already is not asked for again.
+	p.Grants = slices.DeleteFunc(p.Grants, func(name string) bool {
+		return slices.ContainsFunc(mine.Requests, func(r databroker.AccessRequest) bool {
+			return r.State == databroker.AccessWaiting && r.RouteID == p.RouteID && r.Grant == name
+		})
+	})
+	if len(p.Grants) == 0 {
+		seeOther(v, requestsPath+"?done=again")
+		return
+	}
+	s.showAsk(v, p, "", "", false)
 }
 
 // plead reads the signed address and finds out who asks. It answers by itself,

@@ -58,6 +58,10 @@ func TestARefusedPersonAsksForAccess(t *testing.T) {
 	if again := w.requests(); len(again) != 1 || again[0].Reason != "Incident 42" {
 		t.Errorf("%+v", again)
 	}
+	if p := b.get(at); p.status != http.StatusSeeOther || p.location.RequestURI() != requestsPath+"?done=again" {
+		t.Errorf("asked for the same once more: %d %v", p.status, p.location)
+	}
+	wantPage(t, b.get(w.askURL(c.SessionID, "app", "dba", "ops")), http.StatusOK, `name="grant" value="ops"`)
 	// Withdrawn, it can be asked for anew, and withdrawn once.
 	form := url.Values{"action": {"withdraw"}, "id": {all[0].ID}}
 	p = b.post(base.String()+requestsPath, form)

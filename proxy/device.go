@@ -17,6 +17,8 @@ const (
 	homePath    = "/.pomerium/"
 	devicesPath = "/.pomerium/devices" // on the sign-in host
 
+	requestsPath = "/.pomerium/requests" // there too
+
 	// paramCredential names a device in an address.
 	paramCredential = "pomerium_device_credential_id"
 )

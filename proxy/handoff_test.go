@@ -50,6 +50,7 @@ func TestACallbackGivesATicketAndGoesOn(t *testing.T) {
 	got, err := h.tickets.Open(value, appHost)
 	h.must(err)
 	want := ticket.Ticket{
+		Kind:      ticket.ForHost,
 		SessionID: s.ID, Version: s.Version, Host: appHost, Binder: ticket.BinderHash(binder), IssuedAt: h.clock.now().Truncate(time.Second),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

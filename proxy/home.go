@@ -38,6 +38,7 @@ func (s *Server) home(v visit) {
 			"pomerium_device_type": {policy.DeviceAny}, "pomerium_redirect_uri": {here + homePath},
 		}.Encode()
 		page.DevicesURL = v.base().String() + devicesPath
+		page.RequestsURL = v.base().String() + requestsPath
 		for _, d := range own {
 			page.Devices = append(page.Devices, deviceRow(d))
 		}

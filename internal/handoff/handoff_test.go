@@ -199,10 +199,16 @@ func FuzzVerify(f *testing.F) {
 	s := signer(1, start)
 	good := s.SignInURL(base, signIn)
 	f.Add(good)
+	f.Add(s.AccessURL(base, askAccess))
 	f.Fuzz(func(t *testing.T, raw string) {
 		u, err := url.Parse(raw)
 		if err != nil {
 			return
+		}
+		if in, err := s.ParseAccess(u); err == nil {
+			if diff := cmp.Diff(askAccess, in); diff != "" {
+				t.Errorf("a forged link %q says (-signed +got):\n%s", raw, diff)
+			}
 		}
 		if in, err := s.ParseSignIn(u); err == nil {
 			if diff := cmp.Diff(signIn, in); diff != "" {

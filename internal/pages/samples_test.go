@@ -35,6 +35,7 @@ func sampleWhoAmI() WhoAmI {
 		},
 		Devices:     sampleDevices(),
 		WebAuthnURL: "https://grafana.analytical.example/.pomerium/webauthn", DevicesURL: "https://login.analytical.example/.pomerium/devices",
+		RequestsURL: "https://login.analytical.example/.pomerium/requests",
 	}
 }
 

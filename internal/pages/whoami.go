@@ -24,6 +24,7 @@ type WhoAmI struct {
 	// they are renamed and deleted; "" leaves the link out.
 	WebAuthnURL string
 	DevicesURL  string
+	RequestsURL string // of one's requests for access; "" leaves the link out
 }
 
 // Bounds of the groups that the page lists: how many, and their bytes of HTML.

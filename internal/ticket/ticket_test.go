@@ -181,11 +181,15 @@ func TestFind(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	b := box(1)
 	f.Add(b.Issue(sample), sample.Host)
+	f.Add(b.Issue(Ticket{Kind: ForAccount, SessionID: "s-1"}), "")
 	f.Add("", "")
 	f.Fuzz(func(t *testing.T, value, host string) {
 		got, err := b.Open(value, host)
 		if err == nil && (value != "" && got.Host != host) {
 			t.Errorf("opened for %q as %q", host, got.Host)
+		}
+		if account, accountErr := b.OpenAccount(value); err == nil && accountErr == nil || accountErr == nil && account.Kind != ForAccount {
+			t.Errorf("one text opens as %+v and as %+v", got, account)
 		}
 	})
 }

@@ -79,8 +79,9 @@ func (s *Service) accounts(ctx context.Context) (all []*databroker.ServiceAccoun
 		}
 		for _, r := range page.Records {
 			one := &databroker.ServiceAccount{ID: r.ID, Version: r.Version}
-			if err := s.o.Broker.Decode(r, one); err != nil {
-				return nil, fromBroker(err)
+			if err := s.o.Broker.Decode(r, one); err != nil { // one that is damaged must not hide the others
+				s.o.Log.Error().Err(err).Str("type", r.Type).Msg("record for the console does not open")
+				continue
 			}
 			all = append(all, one)
 		}
