@@ -168,14 +168,14 @@ func TestTheWordsNameWhatThereIs(t *testing.T) {
 		there = append(there, m[1])
 	}
 	program := read(t, "cmd/cardea/command.go") + read(t, "cmd/cardea/trust.go") + read(t, "cmd/cardea/user.go") + read(t, "cmd/cardea/operators.go") +
-		read(t, "cmd/cardea/session.go") + read(t, "cmd/cardea/user_admin.go")
+		read(t, "cmd/cardea/session.go") + read(t, "cmd/cardea/user_admin.go") + read(t, "cmd/cardea/access.go") + read(t, "cmd/cardea/account.go")
 	tools := read(t, "cmd/cardea/policies.go")
 	for _, file := range []string{"explain", "explain_recorded", "replay", "policy_text", "policy_schema", "audit", "audit_list", "audit_verify", "audit_mend"} {
 		tools += read(t, "cmd/cardea/"+file+".go")
 	}
 	program += tools
 	task := regexp.MustCompile("(?m)(?:`|^)make ([a-z0-9-]+)")
-	command := regexp.MustCompile("`(?:bin/)?cardea ([a-z]+)")
+	command := regexp.MustCompile("`(?:bin/)?cardea ([a-z-]+)")
 	tool := regexp.MustCompile("(?m)(?:`|^)(?:bin/)?cardea policy ([a-z]+)")
 	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)|src="([^":]+)"`)
 	for _, file := range documents(t) {
