@@ -158,7 +158,7 @@ func (s *Server) holdsUntil(ctx context.Context, e *auditEntry, state *successio
 		return next, nil
 	}
 	sooner(p.session.ExpiresAt)
-	if e.generation.idle > 0 {
+	if e.generation.idle > 0 && p.session.IDPID != databroker.AccountProvider {
 		last, err := s.sessions.LastAccess(ctx, p.session.ID)
 		if err != nil {
 			return next, fmt.Errorf("read last access: %w", err)

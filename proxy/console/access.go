@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -236,19 +237,47 @@ func (s *Service) fourEyes(ctx context.Context, a Actor, userKey string) error {
 	if a.isAccount() {
 		return &Conflict{"a service account cannot let anybody in: a person has to decide"}
 	}
-	own := a.UserKey != "" && a.UserKey == userKey
-	err := s.index.read(ctx, func(m *summaries) error {
-		u, _ := m.user(userKey)
-		own = own || a.Email != "" && strings.EqualFold(a.Email, u.email)
-		return nil
-	})
+	own := &Conflict{"you cannot decide about your own access: somebody else has to"}
+	if a.UserKey != "" && a.UserKey == userKey {
+		return own
+	}
+	theirs, err := s.addresses(ctx, userKey)
 	if err != nil {
 		return err
 	}
-	if own {
-		return &Conflict{"you cannot decide about your own access: somebody else has to"}
+	mine := []string{strings.ToLower(a.Email)}
+	if a.UserKey != "" {
+		more, err := s.addresses(ctx, a.UserKey)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		mine = append(mine, more...)
+	}
+	for _, one := range mine {
+		if one != "" && slices.Contains(theirs, one) {
+			return own
+		}
 	}
 	return nil
+}
+
+// addresses are the e-mail addresses of a person in lower case, as the provider
+// and as a directory say. They are asked of the store: the index may lag behind.
+func (s *Service) addresses(ctx context.Context, userKey string) ([]string, error) {
+	user, err := s.o.Broker.User(ctx, userKey)
+	if err != nil {
+		return nil, fromBroker(err)
+	}
+	out := []string{strings.ToLower(user.Email)}
+	directory, err := s.o.Broker.DirectoryUser(ctx, userKey)
+	switch {
+	case errors.Is(err, databroker.ErrNotFound):
+	case err != nil:
+		return nil, fromBroker(err)
+	default:
+		out = append(out, strings.ToLower(directory.Email))
+	}
+	return out, nil
 }
 
 func (s *Service) newGrant(a Actor, userKey, name, reason string, length time.Duration) *databroker.Grant {

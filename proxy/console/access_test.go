@@ -82,8 +82,8 @@ func TestARequestIsApprovedAndEnded(t *testing.T) {
 		t.Errorf("the request: %+v", r)
 	}
 	entries := w.audit.take()
-	if len(entries) != 1 || entries[0].Action != "ApproveAccessRequest" || entries[0].Subject != "idp/ann" || entries[0].Detail["grant"] != "dba" ||
-		entries[0].Target != "access_request/R1" || entries[0].Outcome != OutcomeDone {
+	if len(entries) != 2 || entries[0].Outcome != OutcomeBegun || entries[0].Action != "ApproveAccessRequest" || entries[0].Subject != "idp/ann" || entries[0].Detail["grant"] != "dba" ||
+		entries[0].Target != "access_request/R1" || entries[1].Outcome != OutcomeDone {
 		t.Errorf("the audit: %+v", entries)
 	}
 	// Decided is decided.
@@ -122,12 +122,17 @@ func TestNobodyLetsThemselvesIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.signIn("ann", nil)
+	w.signIn("twin", func(u *databroker.User) { u.Email = "twin@elsewhere.example" })
+	if err := w.client.PutDirectoryUser(t.Context(), &databroker.DirectoryUser{Key: "idp/twin", Email: "ANN@example.com"}); err != nil {
+		t.Fatal(err)
+	}
 	w.asks("ann", "R1", "dba")
 	for name, a := range map[string]Actor{
-		"the person themself":              {Role: RoleAdmin, Via: ViaWeb, UserKey: "idp/ann", Email: "ann@example.com"},
-		"by an account elsewhere":          {Role: RoleAdmin, Via: ViaWeb, UserKey: "idp2/77", Email: "Ann@Example.com"},
-		"by a service account of anybody":  {Role: RoleAdmin, Via: ViaGRPC, UserKey: "service-account/sa-1"},
-		"by the page of a service account": {Role: RoleManager, Via: ViaWeb, UserKey: "service-account/sa-1", Email: "other@example.com"},
+		"by an account that a directory knows": {Role: RoleAdmin, Via: ViaWeb, UserKey: "idp/twin", Email: "twin@elsewhere.example"},
+		"the person themself":                  {Role: RoleAdmin, Via: ViaWeb, UserKey: "idp/ann", Email: "ann@example.com"},
+		"by an account elsewhere":              {Role: RoleAdmin, Via: ViaWeb, UserKey: "idp2/77", Email: "Ann@Example.com"},
+		"by a service account of anybody":      {Role: RoleAdmin, Via: ViaGRPC, UserKey: "service-account/sa-1"},
+		"by the page of a service account":     {Role: RoleManager, Via: ViaWeb, UserKey: "service-account/sa-1", Email: "other@example.com"},
 	} {
 		_, err := w.ApproveAccessRequest(t.Context(), a, approve("R1", time.Hour))
 		var conflict *Conflict
@@ -258,6 +263,7 @@ func TestThePagesOfRequests(t *testing.T) {
 	w := newWorld(t)
 	manager := w.signIn("manager", nil)
 	w.signIn("ann", func(u *databroker.User) { u.Name = "Ann <i>" })
+	w.settle("ann", func(m *summaries) bool { return m.users["idp/ann"] != nil })
 	w.asks("ann", "R1", "dba")
 	w.asks("ann", "R2", "ops<script>")
 	w.asks("manager", "R3", "dba")

@@ -24,7 +24,8 @@ func newRobot(change func(*consolepb.CreateServiceAccountRequest)) *consolepb.Cr
 func TestAServiceAccountIsMadeAndDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.signIn("ann", nil)
+	w.shown(w.signIn("ann", nil))
+	w.settle("ann", func(m *summaries) bool { return m.users["idp/ann"] != nil })
 	out, err := w.CreateServiceAccount(t.Context(), as(RoleAdmin), newRobot(nil))
 	if err != nil {
 		t.Fatal(err)
