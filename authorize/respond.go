@@ -62,7 +62,7 @@ func (s *Server) refuse(ctx context.Context, g *generation, rt *route, e *auditE
 				problem.Device, problem.Other = s.deviceProblem(g, rt, e, page), pages.SessionAction()
 			}
 			if to := s.askURL(ctx, g, rt, e); to != "" && page.MaySignIn() {
-				problem.Action = pages.AskAction(to)
+				problem.OfferToAsk(to)
 			}
 		}
 	}

@@ -42,13 +42,15 @@ func (p *Pages) AskAccess(v AskAccess) Answer {
 		view.Only, view.Options = v.Grants[0], nil
 	}
 	return p.render(page{
-		name: "ask", status: status, title: say("ask.title"), view: view, frame: v.Frame, sheet: &p.consoleSheet, script: true,
+		name: "ask", status: status, title: say("ask.title"), view: view, frame: v.Frame, sheet: &p.device, script: true,
 		policy: policy{forms: true},
 	})
 }
 
-// AskAction leads somebody who was refused to where they can ask for access.
-func AskAction(url string) Action { return Action{Label: say("error.ask"), URL: url} }
+// OfferToAsk leads somebody who was refused to where they can ask for access.
+func (e *Problem) OfferToAsk(url string) {
+	e.Action, e.Next = Action{Label: say("error.ask"), URL: url}, say("error.ask.next")
+}
 
 // AccessRequests is the page of one's requests for access on the sign-in host.
 // Forms are posted to Action: action is "withdraw", id says which.

@@ -53,3 +53,10 @@ func TestARefusedReasonIsAskedForAgain(t *testing.T) {
 		t.Errorf("%d:\n%s", a.Status, body)
 	}
 }
+
+// askSample is a denial that offers to ask for access.
+func askSample(other Action) Problem {
+	e := Problem{Reasons: []string{"grant-unauthorized"}, Other: other}
+	e.OfferToAsk("https://login.analytical.example/.pomerium/requests/new?pomerium_signature=opaque")
+	return e
+}

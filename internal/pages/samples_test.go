@@ -146,6 +146,7 @@ func deniedSamples() map[string]Problem {
 		"stale":   {Reasons: []string{"signed-in-within-unauthorized"}, Action: SignInAgainAction("/.pomerium/sign_in"), Other: away},
 		"note":    {Reasons: []string{"groups-unauthorized", "source-ip-unauthorized"}, Notes: []Note{sampleNote}, Action: away, Other: other},
 		"short":   {Reasons: []string{"grant-unauthorized"}, Notes: []Note{{"on-call", "This opens for those who are **on call**.", ""}}, Action: other},
+		"ask":     askSample(other),
 		"details": {Reasons: []string{"groups-unauthorized", "date-unauthorized", "email-ok"}, Notes: []Note{sampleNote, {"office-hours", "", "Come back in the morning."}}, Details: true, Action: away, Other: other},
 	}
 }

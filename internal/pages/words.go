@@ -250,6 +250,7 @@ var words = map[string]string{
 	"error.reasons":        "Reasons",
 	"error.switch":         "Use another account",
 	"error.ask":            "Ask for access",
+	"error.ask.next":       "Somebody can let you in for a time. Ask, and say why you need it.",
 	"error.routes":         "See your applications",
 	"error.devices":        "Devices you have shown",
 	"error.device.waits":   "It waits for an administrator's approval. Give them the device ID below; once it is approved, open this page again.",
