@@ -116,7 +116,13 @@ type change struct {
 	detail  map[string]string
 }
 
-// change makes c by calling do, if a may, with the audit's knowledge.
+// changePatience bounds a change: everybody of a large installation is signed
+// out within it.
+const changePatience = 5 * time.Minute
+
+// change makes c by calling do, if a may, with the audit's knowledge. Once it is
+// begun it is no longer the caller's to break off: of a call that is, nobody knows
+// whether the store has made it, and the audit would say that it had failed.
 func (s *Service) change(ctx context.Context, a Actor, c change, do func(context.Context) error) error {
 	e := AuditEntry{
 		ID: rand.Text(), At: s.o.Now(), Actor: a, Action: c.action, Target: c.target, Subject: c.subject,
@@ -129,13 +135,17 @@ func (s *Service) change(ctx context.Context, a Actor, c change, do func(context
 	if err := s.append(ctx, e); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changePatience)
+	defer cancel()
 	err := do(ctx)
+	if ctx.Err() != nil && err != nil {
+		return err // it may have been made, and stays begun
+	}
 	e.Outcome, e.At = OutcomeDone, s.o.Now()
 	if err != nil {
 		e.Outcome, e.Err = OutcomeFailed, err.Error()
 	}
-	// Also for somebody who has gone away meanwhile. Where it cannot be written,
-	// the change is made all the same, and stays begun.
+	// Where it cannot be written, the change is made all the same, and stays begun.
 	_ = s.append(context.WithoutCancel(ctx), e)
 	return err
 }

@@ -381,3 +381,16 @@ func TestHeadsAreInTheLog(t *testing.T) {
 		t.Errorf("forged: ReadLog = %d heads, %+v, %v", len(heads), findings, err)
 	}
 }
+
+func TestAChangeIsNotBrokenOff(t *testing.T) {
+	t.Parallel()
+	l := newLog(t, newDial(t)())
+	ctx, leave := context.WithCancel(t.Context())
+	err := l.Change(ctx, full(0), func(ctx context.Context, _ map[string]string) error {
+		leave()
+		return ctx.Err()
+	})
+	if err != nil {
+		t.Errorf("the change was told that its caller has gone: %v", err)
+	}
+}
