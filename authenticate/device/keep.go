@@ -117,8 +117,20 @@ func cleanName(name string) (string, bool) {
 	if name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxName {
 		return "", false
 	}
-	return name, !strings.ContainsFunc(name, func(r rune) bool {
-		joins := r == '\u200c' || r == '\u200d' // scripts and emoji need them
-		return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && !joins
+	return name, strings.ContainsFunc(name, isSeen) && !strings.ContainsFunc(name, func(r rune) bool {
+		return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && !joins(r) || shapeless(r)
 	})
+}
+
+// isSeen reports whether r shows by itself: a mark needs something to stand on.
+func isSeen(r rune) bool {
+	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r) && !shapeless(r)
+}
+
+// joins reports whether r is a joiner: scripts and emoji need them.
+func joins(r rune) bool { return r == '\u200c' || r == '\u200d' }
+
+// shapeless reports whether r is a letter or a sign that nothing is seen of.
+func shapeless(r rune) bool {
+	return r == '\u115f' || r == '\u1160' || r == '\u3164' || r == '\uffa0' || r == '\u2800'
 }
