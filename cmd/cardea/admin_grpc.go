@@ -22,10 +22,11 @@ import (
 // beside adminSocket and as private.
 func adminGRPC(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "admin", "grpc") }
 
-// serveAdminGRPC opens it. The folder has been made private by serveAdmin.
+// serveAdminGRPC opens it. The folder has been made private by serveAdmin, unless
+// the path of its own socket, which is the longer one, is too long.
 func (h *house) serveAdminGRPC(ctx context.Context, g *errgroup.Group, cfg *config.Config) error {
 	path := adminGRPC(cfg)
-	if len(path) > maxSocketPath {
+	if len(adminSocket(cfg)) > maxSocketPath {
 		return nil // serveAdmin says so
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
