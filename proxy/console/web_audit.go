@@ -64,9 +64,26 @@ func auditRow(e *consolepb.AuditEntry) pages.Row {
 		object += "/" + e.ObjectId
 	}
 	return pages.Row{Cells: []pages.Cell{
-		number, exactCell(e.Time), {Text: called(e.ActorName, e.ActorEmail, e.ActorKey), Sub: e.Role + ", " + e.Via},
+		number, exactCell(e.Time), actorCell(e),
 		{Text: e.Action, Sub: object}, outcome,
 	}}
+}
+
+// actorCell says who acted. At many providers people choose their names
+// themselves, also that of somebody else: the address stands beside it, behind
+// what is ours to say, and the person's page is a step away. The operator has
+// neither.
+func actorCell(e *consolepb.AuditEntry) pages.Cell {
+	c := pages.Cell{Text: called(e.ActorName, e.ActorEmail)}
+	if e.ActorKey != "" {
+		c = personCell(e.ActorKey, e.ActorName, e.ActorEmail)
+	}
+	by := e.Role + ", " + e.Via
+	if c.Sub != "" {
+		by += ", " + c.Sub
+	}
+	c.Sub = by
+	return c
 }
 
 func (s *Server) verifyAudit(v visit) error {
