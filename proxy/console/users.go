@@ -198,10 +198,25 @@ func (s *Service) DisableUser(ctx context.Context, a Actor, r *consolepb.Disable
 	return out, nil
 }
 
-// EnableUser is UserService.EnableUser.
+// EnableUser is UserService.EnableUser. A sign-in that was under way while the
+// person was shut out has left a session behind, which would count again: it ends
+// first, so that they have to sign in.
 func (s *Service) EnableUser(ctx context.Context, a Actor, r *consolepb.EnableUserRequest) (*consolepb.EnableUserResponse, error) {
-	c := change{action: "EnableUser", target: databroker.TypeUser + "/" + r.GetKey(), subject: r.GetKey()}
-	err := s.change(ctx, a, c, func(ctx context.Context) error { return s.setDisabled(ctx, r.GetKey(), false) })
+	key := r.GetKey()
+	c := change{action: "EnableUser", target: databroker.TypeUser + "/" + key, subject: key}
+	err := s.change(ctx, a, c, func(ctx context.Context) error {
+		user, err := s.o.Broker.User(ctx, key)
+		if err != nil {
+			return fromBroker(err)
+		}
+		if !user.Disabled {
+			return nil
+		}
+		if _, err := s.endSessions(ctx, a, key); err != nil {
+			return err
+		}
+		return s.setDisabled(ctx, key, false)
+	})
 	if err != nil {
 		return nil, err
 	}
