@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -438,21 +439,38 @@ func TestADeviceIsOfOnePersonForGood(t *testing.T) {
 	eve := w.browser()
 	e := eve.signIn()
 	// Eve claims the id of Ann's credential for a key of her own.
-	forged := softkey.New(softkey.Options{})
-	forged.Lies.AuthData = func(b []byte) []byte {
-		copy(b[37+16+2:], ann.CredentialID) // behind hash, flags and counter: model, length, id
-		return b
+	claim := func() page {
+		return eve.register(eve.get(w.ceremonyURL(e.SessionID, "any")), claiming(ann.CredentialID))
 	}
-	forged.Lies.Answer = func(outer, _ map[string]any) {
-		outer["id"] = base64.RawURLEncoding.EncodeToString(ann.CredentialID)
-		outer["rawId"] = outer["id"]
-	}
-	wantPage(t, eve.register(eve.get(w.ceremonyURL(e.SessionID, "any")), forged), http.StatusBadRequest, "This device is registered already")
+	wantPage(t, claim(), http.StatusBadRequest, "This device is registered already")
 	d, err := w.client.Device(t.Context(), ann.ID)
 	if err != nil || d.Version != ann.Version {
 		t.Errorf("Ann's device: %+v, %v", d, err)
 	}
+	// Nor once Ann has deleted hers: a policy may name it by its id.
+	b.post(base.String()+devicesPath, url.Values{"action": {"delete"}, "pomerium_device_credential_id": {ann.ID}})
+	if _, err := w.client.Device(t.Context(), ann.ID); !errors.Is(err, databroker.ErrNotFound) {
+		t.Fatalf("Ann's device is there: %v", err)
+	}
+	wantPage(t, claim(), http.StatusBadRequest, "This device is registered already")
 	if s := w.session(e.SessionID); len(s.Devices) != 0 {
 		t.Errorf("Eve's session shows %+v", s.Devices)
 	}
+	// Nor does Ann get it back with another key than was looked at.
+	again := b.register(b.get(w.ceremonyURL(c.SessionID, "any")), claiming(ann.CredentialID))
+	wantPage(t, again, http.StatusBadRequest, "This device is registered already")
+}
+
+// claiming is a key of its own that calls its credential by that id.
+func claiming(id []byte) *softkey.Key {
+	forged := softkey.New(softkey.Options{})
+	forged.Lies.AuthData = func(b []byte) []byte {
+		copy(b[37+16+2:], id) // behind hash, flags and counter: model, length, id
+		return b
+	}
+	forged.Lies.Answer = func(outer, _ map[string]any) {
+		outer["id"] = base64.RawURLEncoding.EncodeToString(id)
+		outer["rawId"] = outer["id"]
+	}
+	return forged
 }

@@ -160,7 +160,7 @@ func (d *Desk) credential(one *databroker.Device) ceremony.Credential {
 
 // ID returns the id of the device with that credential: 26 letters and digits
 // that a person can read out. It is made from the credential alone, so that one
-// credential is never two devices.
+// credential is never two devices; that no other gets it later, claim sees to.
 func ID(credentialID []byte) string {
 	sum := sha256.Sum256(append([]byte("cardea/v1/device\x00"), credentialID...))
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -84,6 +85,9 @@ func (d *Desk) write(ctx context.Context, a Asker, e Enrollment, found *ceremony
 		// that is somebody else.
 		return nil, ErrKnown
 	}
+	if err := d.claim(ctx, one); err != nil {
+		return nil, err
+	}
 	// First the owner's list: an id in it that leads nowhere is harmless, a device
 	// in nobody's list could never be deleted by its owner.
 	err := d.changeUser(ctx, one.UserKey, func(u *databroker.User) bool {
@@ -104,6 +108,23 @@ func (d *Desk) write(ctx context.Context, a Asker, e Enrollment, found *ceremony
 		return nil, fmt.Errorf("write device: %w", err)
 	}
 	return one, nil
+}
+
+// idsKept is how long the id of a credential is remembered, whatever becomes of
+// the device.
+const idsKept = 10 * 365 * 24 * time.Hour
+
+// claim takes the id of a credential for one and for no other ever: ErrKnown
+// where it was taken before. An authenticator makes an id for each credential,
+// but one that lies takes whichever it likes. With that of a device which was
+// deleted, its owner, or whoever learned it from them, would have another key
+// pass for that device: where a policy names it, or somebody approves it.
+func (d *Desk) claim(ctx context.Context, one *databroker.Device) error {
+	err := d.o.Broker.UseOnce(ctx, "credential", one.ID, one.EnrolledAt.Add(idsKept))
+	if errors.Is(err, databroker.ErrUsed) {
+		return fmt.Errorf("%w, and deleted", ErrKnown)
+	}
+	return err
 }
 
 // disown removes a device that was not to be after all.
