@@ -315,7 +315,11 @@ func TestOwnersRenameAndDelete(t *testing.T) {
 	if _, err := w.client.Device(t.Context(), d.ID); err == nil || len(w.user().DeviceIDs) != 0 {
 		t.Errorf("after deletion: %v, %v", err, w.user().DeviceIDs)
 	}
-	wantPage(t, b.get(page+"?done=deleted"), http.StatusOK, "The device was deleted")
+	wantPage(t, b.get(page+"?done=deleted", "Sec-Fetch-Site", "same-origin"), http.StatusOK, "The device was deleted")
+	// A link of another site says that of nothing.
+	if p := b.get(page+"?done=deleted", "Sec-Fetch-Site", "cross-site"); p.status != http.StatusOK || strings.Contains(p.body, "The device was deleted") {
+		t.Errorf("followed from elsewhere: %d", p.status)
+	}
 }
 
 // link makes an enrollment link for the person who signs in.

@@ -42,7 +42,7 @@ func (s *Server) ownDevices(v visit) {
 		return
 	}
 	done := pages.DeviceNothing
-	switch v.r.URL.Query().Get("done") {
+	switch v.done() {
 	case "renamed":
 		done = pages.DeviceRenamed
 	case "deleted":
@@ -172,6 +172,16 @@ func (s *Server) deviceEnrolled(v visit) {
 // this host.
 func (s *Server) signInFirst(v visit, providerID, path string) {
 	s.toProvider(v, handoff.SignIn{ProviderID: providerID, RedirectURI: v.base.String() + path})
+}
+
+// done is the word for what has just been done, "" where a link of another site
+// says so: it would be told of what was not done.
+func (v visit) done() string {
+	switch v.r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		return v.r.URL.Query().Get("done")
+	}
+	return ""
 }
 
 // seeOther answers a form: what follows is a GET.

@@ -150,8 +150,9 @@ func (s *Server) frame(v visit, path string) pages.Console {
 			c.Sections = append(c.Sections, pages.Section{Label: say(one.label), URL: one.path, Here: one.path == path})
 		}
 	}
-	// Only words of ours can be asked for, by their name.
-	if done := v.r.URL.Query().Get("done"); done != "" {
+	// Only words of ours can be asked for, by their name, and not by a link of
+	// another site: it would say that something was done which was not.
+	if done := v.r.URL.Query().Get("done"); done != "" && fromHere(v.r) {
 		if text, ok := words["done."+done]; ok {
 			c.Notice = pages.Notice{Text: text, Tone: pages.ToneAllow}
 		}
