@@ -212,7 +212,10 @@ func (s *Server) ceremonyAnswer(v visit) {
 func (s *Server) finish(v visit, c rite, one *databroker.Device, session *databroker.Session) {
 	switch {
 	case c.link != nil && s.mayLeadTo(v, c.link.RedirectURL):
-		seeOther(v, c.link.RedirectURL)
+		// By way of that host's own start, so that its ticket names the session in
+		// the version that shows the device: another replica may not know it yet.
+		to, _ := url.Parse(c.link.RedirectURL) // mayLeadTo has read it
+		seeOther(v, s.o.Handoff.StartURL(to.Host, c.link.RedirectURL))
 	case c.link != nil:
 		seeOther(v, enrolledPath+"?"+url.Values{paramCredential: {one.ID}}.Encode())
 	default:

@@ -350,8 +350,12 @@ func TestAnAdministratorsLinkEnrollsAnApprovedDevice(t *testing.T) {
 	}
 	p = b.get(b.get(address).location.String())
 	wantPage(t, p, http.StatusOK, "An administrator has made this link for you")
-	if p := b.register(p, softkey.New(softkey.Options{})); p.status != http.StatusSeeOther || p.location.String() != "https://app.example/welcome" {
-		t.Errorf("registered: %d %v", p.status, p.location)
+	done := b.register(p, softkey.New(softkey.Options{}))
+	if done.status != http.StatusSeeOther || done.location.Host != "app.example" {
+		t.Fatalf("registered: %d %v", done.status, done.location)
+	}
+	if next, err := w.signer.ParseStart(done.location); err != nil || next != "https://app.example/welcome" {
+		t.Errorf("led on to %q, %v", next, err)
 	}
 	d := w.ownDevice()
 	if !d.Approved || d.LinkID != l.ID || d.History[len(d.History)-1].By != "admin@example.com" {
