@@ -3,6 +3,8 @@ package authorize
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/cardea-proxy/cardea/databroker"
 	"github.com/cardea-proxy/cardea/internal/ticket"
@@ -39,4 +41,32 @@ func (s *Server) Asker(ctx context.Context, id string) (Asker, error) {
 		}
 	}
 	return Asker{}, ErrNobody
+}
+
+// Supposed returns who a person would be in a session that begins now, in which
+// no device has shown itself: ErrNobody where there is no such person, or they are
+// shut out.
+func (s *Server) Supposed(ctx context.Context, userKey string) (Asker, error) {
+	user, err := s.sessions.User(ctx, userKey)
+	if errors.Is(err, databroker.ErrNotFound) || err == nil && user.Disabled {
+		return Asker{}, ErrNobody
+	}
+	if err != nil {
+		return Asker{}, fmt.Errorf("read user: %w", err)
+	}
+	directory, err := s.sessions.DirectoryUser(ctx, userKey)
+	if err != nil && !errors.Is(err, databroker.ErrNotFound) {
+		return Asker{}, fmt.Errorf("read directory user: %w", err)
+	}
+	if err != nil {
+		directory = nil
+	}
+	provider, _, _ := strings.Cut(userKey, "/")
+	session := &databroker.Session{ID: "supposed", UserID: user.ID, IDPID: provider, IssuedAt: s.now()}
+	held, err := s.held(ctx, userKey, session, user)
+	if err != nil {
+		return Asker{}, err
+	}
+	p := newPerson(session, user, directory, held)
+	return Asker{UserKey: userKey, Email: p.email, Name: p.name, Facts: p.facts, Data: p.data}, nil
 }

@@ -17,6 +17,9 @@ type Config struct {
 	// Generation counts configurations within one process, from 1. The loader
 	// leaves it 0; whoever applies configurations numbers them.
 	Generation uint64
+	// Document is the file with the settings, as it was named; "" where the
+	// environment says everything.
+	Document string
 	// Files are all files that were read to make this value, absolute, sorted:
 	// the document itself and every file it names.
 	Files []string

@@ -33,9 +33,15 @@ func (r reading) again(path string) reading {
 	return r
 }
 
+// errNoFiles is what is wrong with every file that Options.Text names.
+var errNoFiles = errors.New("files cannot be read for a document that stands alone")
+
 // read returns the content of a regular file and remembers it for Config.Files
 // and the watcher. Pipes and devices are refused: reading one may never end.
 func (l *loading) read(path string) ([]byte, error) {
+	if l.options.Text != nil {
+		return nil, errNoFiles
+	}
 	path = absolute(path)
 	l.files[path] = reading{}
 	b, err := readFile(path)
@@ -49,6 +55,9 @@ func (l *loading) read(path string) ([]byte, error) {
 // readNames returns the names of the policies in a folder, and remembers them
 // for the watcher.
 func (l *loading) readNames(path string) ([]string, error) {
+	if l.options.Text != nil {
+		return nil, errNoFiles
+	}
 	path = absolute(path)
 	names, hash, err := readFolder(path)
 	l.files[path] = reading{folder: true, hash: hash}

@@ -23,6 +23,10 @@ type Options struct {
 	// File is the document: .json, .toml, else YAML. "" means that the
 	// environment says everything.
 	File string
+	// Text, when not nil, is the document itself, in YAML: File is what messages
+	// call it, and is not read. Such a document may name no files, since whoever
+	// wrote it may not be somebody who may read them here.
+	Text []byte
 	// Env answers for environment variables and flags, and beats the document;
 	// Environment makes one. nil means neither.
 	Env *viper.Viper
@@ -118,7 +122,11 @@ func (l *loading) readDocument() {
 	if l.options.File == "" {
 		return
 	}
-	raw, err := l.read(l.options.File)
+	l.c.Document = l.options.File
+	raw, err := l.options.Text, error(nil)
+	if raw == nil {
+		raw, err = l.read(l.options.File)
+	}
 	if err != nil {
 		l.errs = append(l.errs, &Error{File: l.options.File, Found: readProblem(err), Want: "a readable file"})
 		return

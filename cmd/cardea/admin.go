@@ -150,9 +150,14 @@ func (h *house) explainRecorded(ctx context.Context, id string) (*explained, err
 	if err != nil {
 		return nil, err
 	}
-	s, scenarioErr := scenarioOf(&e)
+	return h.explainEntry(ctx, &e)
+}
+
+// explainEntry explains one that was found.
+func (h *house) explainEntry(ctx context.Context, e *journal.Entry) (_ *explained, err error) {
+	s, scenarioErr := scenarioOf(e)
 	out := &explained{
-		Request: requestOf(&e, s.Person), Outcome: e.Outcome,
+		Request: requestOf(e, s.Person), Outcome: e.Outcome,
 		Allow: e.Allow, Deny: e.Deny, AllowWhy: e.AllowReasons, DenyWhy: e.DenyReasons,
 	}
 	remark := func(format string, args ...any) { out.Remarks = append(out.Remarks, fmt.Sprintf(format, args...)) }
@@ -175,7 +180,7 @@ func (h *house) explainRecorded(ctx context.Context, id string) (*explained, err
 	case p.Digest() != e.PolicyDigest:
 		remark("the policy of the route has changed since: this is what it says now")
 	}
-	if what := unknown(&e, p.AllReads()); what != "" {
+	if what := unknown(e, p.AllReads()); what != "" {
 		remark("%s: rules that read it are shown as if it were absent", what)
 	}
 	if out.Explanation, err = p.Explain(ctx, s); err != nil {

@@ -99,7 +99,8 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 				return err
 			},
 		},
-		policyCommand(env, t), trustCommand(env, t), untrustCommand(env, t), userCommand(env, t), sessionCommand(env, t), deviceCommand(env, t), healthCommand(env, t), auditCommand(env, t),
+		policyCommand(env, t), trustCommand(env, t), untrustCommand(env, t), userCommand(env, t), sessionCommand(env, t), deviceCommand(env, t),
+		routeCommand(env, t), statusCommand(env, t), healthCommand(env, t), auditCommand(env, t),
 		requestCommand(env, t), grantCommand(env, t), accountCommand(env, t),
 	)
 	return root

@@ -19,12 +19,17 @@ import (
 // openConsole builds what administrators work with. Its service answers on the
 // administrator's socket too, without a route that leads to the console.
 func (h *house) openConsole(context.Context, *config.Config) (err error) {
-	if h.consoleService, err = console.NewService(console.ServiceOptions{
+	o := console.ServiceOptions{
 		Broker: h.client, View: h.view, Audit: consoleAudit{h.audit}, AuditReader: h.audit, Log: h.log,
 		Config:        func() *config.Config { return h.reloader.inForce() },
 		EnrollmentURL: handoff.New(h.keys.handoffMAC, h.keys.handoffSeal, nil).EnrollmentURL,
 		IssueToken:    h.accountToken,
-	}); err != nil {
+		Explainer:     insight{h}, Configuration: insight{h}, Instance: insight{h},
+	}
+	if h.journal != nil {
+		o.Decisions = &decisions{journal: h.journal, tail: &h.tail}
+	}
+	if h.consoleService, err = console.NewService(o); err != nil {
 		return err
 	}
 	h.console, err = console.New(console.Options{

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/cardea-proxy/cardea/authenticate"
 	"github.com/cardea-proxy/cardea/authenticate/device"
@@ -57,12 +58,14 @@ type house struct {
 	journal      *journal.Journal // nil: decisions are not recorded
 
 	consoleService *console.Service
+	started        time.Time
+	tail           tail // of the decisions that are recorded
 }
 
 // newHouse builds every part. What was opened is closed by close, also after an
 // error.
 func newHouse(ctx context.Context, cfg *config.Config, log zerolog.Logger, out io.Writer) (_ *house, err error) {
-	h := &house{log: log, out: out, revealed: &revealed{}} // not the result, which is nil after an error
+	h := &house{log: log, out: out, revealed: &revealed{}, started: time.Now()} // not the result, which is nil after an error
 	defer func() {
 		if err != nil {
 			h.close()
@@ -159,7 +162,7 @@ func (h *house) recorder() authorize.Recorder {
 	if h.journal == nil {
 		return nil
 	}
-	return newRecorder(h.journal, func(id string) string { return h.reloader.from(id) })
+	return newRecorder(h.journal, &h.tail, func(id string) string { return h.reloader.from(id) })
 }
 
 // openParts builds the parts that answer requests.

@@ -28,14 +28,31 @@ func newOffline(ctx context.Context, from config.Source) (*offline, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &offline{config: cfg, compiler: &policy.Compiler{}, routes: make(map[string]*config.Route, len(cfg.Routes))}
-	if o.programs, err = compileAll(ctx, cfg, o.compiler, nil); err != nil {
-		return nil, err
-	}
-	snapshot, err := buildSnapshot(cfg, o.programs, validationCertificates(cfg), testSockets, nil)
+	return prepareOffline(ctx, cfg)
+}
+
+// prepareOffline is newOffline of a configuration that has been loaded.
+func prepareOffline(ctx context.Context, cfg *config.Config) (*offline, error) {
+	compiler := &policy.Compiler{}
+	programs, err := compileAll(ctx, cfg, compiler, nil)
 	if err != nil {
 		return nil, err
 	}
+	snapshot, err := buildSnapshot(cfg, programs, validationCertificates(cfg), testSockets, nil)
+	if err != nil {
+		return nil, err
+	}
+	o, err := newOfflineOf(cfg, programs, snapshot)
+	if err != nil {
+		return nil, err
+	}
+	o.compiler = compiler
+	return o, nil
+}
+
+// newOfflineOf is newOffline of what has been made already.
+func newOfflineOf(cfg *config.Config, programs map[string]*policy.Program, snapshot *xds.Snapshot) (_ *offline, err error) {
+	o := &offline{config: cfg, programs: programs, routes: make(map[string]*config.Route, len(cfg.Routes))}
 	if o.matcher, err = xds.NewMatcher(snapshot); err != nil {
 		return nil, fmt.Errorf("find routes: %w", err)
 	}

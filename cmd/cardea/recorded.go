@@ -29,6 +29,7 @@ func journalKey(root []byte) [seal.KeySize]byte { return seal.Derive(root, "deci
 // A recorder puts decisions into the journal.
 type recorder struct {
 	journal *journal.Journal
+	tail    *tail
 	from    func(routeID string) string // the address of a route, for people
 
 	people  versions[*policy.PersonData, *journal.Person]
@@ -69,8 +70,8 @@ func recordedRecord(r *policy.Record) *journal.Later {
 	return &journal.Later{Data: func() ([]byte, error) { return json.Marshal(r.Data()) }}
 }
 
-func newRecorder(j *journal.Journal, from func(string) string) *recorder {
-	return &recorder{journal: j, from: from}
+func newRecorder(j *journal.Journal, t *tail, from func(string) string) *recorder {
+	return &recorder{journal: j, tail: t, from: from}
 }
 
 // Record is that of authorize.Recorder.
@@ -120,6 +121,7 @@ func (r *recorder) Record(d *authorize.Recorded) {
 		e.Person = r.people.of(d.Person, recordedPerson)
 	}
 	r.journal.Add(e)
+	r.tail.add(e)
 }
 
 // scenarioOf makes the facts of a recorded decision.

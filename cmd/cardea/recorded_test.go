@@ -26,7 +26,7 @@ func recording(t testing.TB) *recorder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newRecorder(j, func(id string) string { return "https://" + id + ".example" })
+	return newRecorder(j, new(tail), func(id string) string { return "https://" + id + ".example" })
 }
 
 // Headers of a Recorded are used again for the next decision.

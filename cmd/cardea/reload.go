@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,10 @@ type generation struct {
 	minter   *assertion.Minter
 	renew    time.Time         // of made certificates; zero is never
 	from     map[string]string // addresses of routes by id
+	// certificates are what the listeners show.
+	certificates []*config.Certificate
+	// offline answers questions about it; it is made when one is asked.
+	offline func() (*offline, error)
 }
 
 // A reloader is the only door for a new configuration. Everything is prepared
@@ -40,6 +45,30 @@ type reloader struct {
 	active   atomic.Pointer[generation]
 	good     atomic.Bool  // whether the last attempt was taken
 	at       atomic.Int64 // unix seconds of the last attempt that was
+	last     atomic.Pointer[attempt]
+}
+
+// An attempt is one at a new configuration.
+type attempt struct {
+	at       time.Time
+	problems []string // none: it is in force
+}
+
+// note remembers how the last attempt went.
+func (r *reloader) note(err error) {
+	a := &attempt{at: time.Now()}
+	var all config.Errors
+	switch {
+	case errors.As(err, &all):
+		for _, e := range all {
+			a.problems = append(a.problems, policy.Visible(e.Error()))
+		}
+	case err != nil && !errors.Is(err, envoy.ErrUnanswered):
+		for line := range strings.Lines(err.Error()) {
+			a.problems = append(a.problems, policy.Visible(strings.TrimSpace(line)))
+		}
+	}
+	r.last.Store(a)
 }
 
 func newReloader(h *house) *reloader { return &reloader{house: h, compiler: &policy.Compiler{}} }
@@ -60,6 +89,7 @@ func (r *reloader) apply(ctx context.Context, cfg *config.Config) error {
 	err := r.swap(ctx, cfg)
 	taken := err == nil || errors.Is(err, envoy.ErrUnanswered)
 	r.good.Store(taken)
+	r.note(err)
 	if taken {
 		r.at.Store(time.Now().Unix())
 	}
@@ -88,6 +118,7 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	next.certificates = list
 	next.renew, next.from = renew, make(map[string]string, len(cfg.Routes))
 	for _, r := range cfg.Routes {
 		next.from[r.ID] = r.From.String()
@@ -96,6 +127,7 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	next.offline = sync.OnceValues(func() (*offline, error) { return newOfflineOf(cfg, next.programs, snapshot) })
 	signIn, err := h.authenticate.Prepare(cfg)
 	if err != nil {
 		return err
@@ -192,6 +224,7 @@ func (r *reloader) reload(ctx context.Context, from config.Source) {
 	cfg, err := from.Load(ctx)
 	if err != nil {
 		r.good.Store(false)
+		r.note(err)
 		var all config.Errors
 		if errors.As(err, &all) {
 			for _, e := range all {

@@ -170,6 +170,9 @@ func photographAll(ctx context.Context, profile, person, password, out, only str
 			return fmt.Errorf("photograph %s: %w", p.file, err)
 		}
 	}
+	if person == administrator {
+		return photographConsole(tab, out)
+	}
 	return nil
 }
 

@@ -19,6 +19,7 @@
 //	segment.go  the form of a file; which of its blocks are whole
 //	read.go     OpenReader, Find, Read: segments -> entries
 //	merge.go    blocks -> entries in order of time
+//	newest.go   Newest: the same from the newest on
 //	text.go     Export, Import: plain JSON lines
 //
 // A segment is a file of up to 8 MiB. It opens with its form, a random id and a

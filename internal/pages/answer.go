@@ -77,6 +77,7 @@ type policy struct {
 	style, script string // hash sources; "" is none
 	sameImages    bool   // images of this origin, besides data:
 	forms         bool   // the page holds a form
+	connects      bool   // its script asks this origin
 	formOrigins   []string
 }
 
@@ -99,6 +100,9 @@ func (p policy) String() string {
 	}
 	if p.script != "" {
 		b.WriteString("; script-src " + p.script)
+	}
+	if p.connects {
+		b.WriteString("; connect-src 'self'")
 	}
 	b.WriteString("; form-action ")
 	if !p.forms {

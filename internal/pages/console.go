@@ -2,6 +2,7 @@ package pages
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -47,6 +48,7 @@ type Table struct {
 	Columns []Column
 	Rows    []Row
 	Empty   string // what would be here
+	Open    bool   // rows may come: the table is there without any, too
 }
 
 // A Column heads one.
@@ -86,14 +88,22 @@ type Search struct {
 	Label   string
 	Value   string // hostile
 	Filters []Filter
+	More    []Filter // folded away, unless one of them is in use
 	Hidden  []Field
 	Clear   string // URL without any of it; "" where nothing is looked for
+}
+
+// Unfolded reports whether one of More is in use.
+func (s Search) Unfolded() bool {
+	return slices.ContainsFunc(s.More, func(f Filter) bool { return f.Value != "" })
 }
 
 // A Filter narrows a table by one of a few values.
 type Filter struct {
 	Name, Label string
 	Options     []Option
+	Kind        string // of an input for a text, such as "text"; "" is a choice of Options
+	Value       string // hostile; of that input
 }
 
 // An Option is one of a filter or a form row.
@@ -112,7 +122,10 @@ type ConsoleList struct {
 	Table       Table
 	First, Next string   // URLs of other pages of the table; "" is none
 	Actions     []Action // what can be done with all of it
+	Live        Live
 }
+
+func (v ConsoleList) live() bool { return v.Live.URL != "" }
 
 // ConsoleList renders v.
 func (p *Pages) ConsoleList(v ConsoleList) Answer {
@@ -131,14 +144,16 @@ type ConsoleDetail struct {
 	Back    Action
 }
 
-// A Part is one section of a ConsoleDetail: a table, or tags.
+// A Part is one section of a ConsoleDetail: a table, a tree, a text or tags.
 type Part struct {
 	ID      string // of the element, unique on the page
 	Title   string
 	Table   *Table
 	Tags    []Action // hostile labels; a tag without URL leads nowhere
-	Empty   string   // where there is neither row nor tag
-	More    string   // a sentence below
+	Rules   []Rule
+	Code    string // hostile; shown as it is, bounded by whoever fills it
+	Empty   string // where there is neither row nor tag
+	More    string // a sentence below
 	Actions []Action
 }
 
@@ -155,6 +170,8 @@ type ConsoleForm struct {
 	Action      string // path that it is posted to
 	Hidden      []Field
 	Rows        []FormRow
+	Problems    []string // hostile; what is wrong with what was sent
+	Upload      bool     // a row is a file
 	Button      string
 	Danger      bool   // cannot be taken back
 	Sure        string // a box that has to be ticked, sent as sure=yes; "" is none
@@ -165,7 +182,7 @@ type ConsoleForm struct {
 // A FormRow is one field with its label.
 type FormRow struct {
 	Name, Label string
-	Kind        string // "text" (default), "textarea", "select", "url", "number", "search" or "checkbox"
+	Kind        string // "text" (default), "textarea", "select", "url", "number", "search", "file" or "checkbox"
 	Value       string // hostile
 	Options     []Option
 	Hint        string

@@ -19,7 +19,7 @@ func sampleConsoleList() ConsoleList {
 	v := ConsoleList{
 		Console: sampleConsole(), Title: "Sessions", Lead: "Who is signed in.", Count: "1,204 sessions",
 		Search: Search{Label: "Find a person or a session", Value: "a", Clear: "/sessions", Hidden: []Field{{"order", "person"}},
-			Filters: []Filter{{"state", "State", []Option{{"", "Any", true}, {"active", "Active", false}}}}},
+			Filters: []Filter{{Name: "state", Label: "State", Options: []Option{{"", "Any", true}, {"active", "Active", false}}}}},
 		Table: Table{Caption: "Sessions with person, state and times", Columns: []Column{
 			{Label: "Person", SortURL: "/sessions?order=person", Sorted: "ascending"}, {Label: "State"}, {Label: "Signed in", SortURL: "/sessions"},
 		}},

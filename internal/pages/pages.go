@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-//go:embed templates/*.html assets/base.css assets/app.css assets/device.css assets/console.css assets/page.js assets/webauthn.js assets/mark.svg
+//go:embed templates/*.html assets/base.css assets/app.css assets/device.css assets/console.css assets/page.js assets/live.js assets/webauthn.js assets/mark.svg
 var files embed.FS
 
 // Options are the parts of Pages. The zero value is ready to use.
@@ -29,6 +29,7 @@ type Pages struct {
 	device    sheet // app, and what the pages of devices need
 	script    sheet
 	ceremony  sheet // script, and what runs a ceremony
+	live      sheet // script, and what fills a live table
 
 	consoleSheet sheet
 }
@@ -43,7 +44,7 @@ type sheet struct {
 var names = [...]string{
 	"error", "whoami", "routes", "signin", "signedout", "signout", "redirect", "cookies", "received",
 	"webauthn", "devices", "enrolled", "ask", "requests",
-	"console_list", "console_detail", "console_form", "console_note",
+	"console_list", "console_detail", "console_form", "console_note", "console_explain", "console_overview",
 }
 
 // New returns the pages in the look of o.Branding; what Branding.Check refuses
@@ -61,8 +62,10 @@ func New(o Options) *Pages {
 	p.script = newSheet(`script type="module"`, own("page.js"))
 	p.ceremony = newSheet(`script type="module"`, own("page.js")+"\n"+own("webauthn.js"))
 
+	p.live = newSheet(`script type="module"`, own("page.js")+"\n"+own("live.js"))
+
 	layout := template.Must(template.New("layout").Funcs(p.funcs()).
-		ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/console_parts.html"))
+		ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/console_parts.html", "templates/console_rules.html"))
 	for _, name := range names {
 		p.templates[name] = template.Must(template.Must(layout.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
@@ -98,6 +101,7 @@ func (p *Pages) funcs() template.FuncMap {
 		"say":      say,
 		"line":     line,
 		"value":    func(s string) string { return clean(s, maxValue) },
+		"code":     code,
 		"href":     href,
 		"image":    image,
 		"monogram": monogram,
@@ -180,6 +184,9 @@ func (p *Pages) render(g page) Answer {
 	}
 	if g.ceremony {
 		d.Script, csp.script = p.ceremony.element, p.ceremony.source
+	}
+	if l, ok := g.view.(interface{ live() bool }); ok && l.live() {
+		d.Script, csp.script, csp.connects = p.live.element, p.live.source, true
 	}
 	csp.sameImages = csp.sameImages || strings.HasPrefix(string(p.brand.Logo), "/")
 	var b bytes.Buffer

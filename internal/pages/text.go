@@ -194,3 +194,16 @@ func cost(s string) int {
 	}
 	return n
 }
+
+// code cleans a text of several lines, which keep their indent.
+func code(s string) string {
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		b.WriteString(clean(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    "), maxCodeLine))
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// maxCodeLine bounds one line, in bytes.
+const maxCodeLine = 2000

@@ -42,6 +42,17 @@ var roles = map[Action]Role{
 	"GetServiceAccount":    RoleViewer,
 	"CreateServiceAccount": RoleAdmin,
 	"DeleteServiceAccount": RoleManager,
+
+	"ListDecisions":   RoleViewer,
+	"FollowDecisions": RoleViewer,
+	"ExplainDecision": RoleManager,
+	"ExplainRequest":  RoleManager,
+
+	"ListRoutes":   RoleViewer,
+	"GetRoute":     RoleViewer,
+	"ReplayConfig": RoleManager,
+	"GetStatus":    RoleViewer,
+	"GetActivity":  RoleViewer,
 }
 
 // May reports whether a reaches far enough for the action.

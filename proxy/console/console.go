@@ -90,7 +90,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		actor.Via = ViaGRPC
-		s.grpc.ServeHTTP(w, r.WithContext(withActor(r.Context(), actor)))
+		s.grpc.ServeHTTP(w, r.WithContext(withAgain(withActor(r.Context(), actor), s.again(actor))))
 		return
 	}
 	if actor.isAccount() {

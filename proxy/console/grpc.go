@@ -26,6 +26,22 @@ func actorOf(ctx context.Context) Actor {
 	return a
 }
 
+type againKey struct{}
+
+// withAgain is the same door for streams: how it is found out later whether who
+// acts still may.
+func withAgain(ctx context.Context, again Again) context.Context {
+	return context.WithValue(ctx, againKey{}, again)
+}
+
+// againOf knows nobody where nothing was said.
+func againOf(ctx context.Context) Again {
+	if again, ok := ctx.Value(againKey{}).(Again); ok {
+		return again
+	}
+	return func(context.Context) (Actor, error) { return Actor{}, ErrNobody }
+}
+
 // newGRPC returns a server of console.v1 with reflection. o settle who acts,
 // for calls that do not come by ServeHTTP.
 func (s *Service) newGRPC(o ...grpc.ServerOption) *grpc.Server {
@@ -36,6 +52,11 @@ func (s *Service) newGRPC(o ...grpc.ServerOption) *grpc.Server {
 	consolepb.RegisterDeviceServiceServer(server, deviceServer{s: s})
 	consolepb.RegisterAccessServiceServer(server, accessServer{s: s})
 	consolepb.RegisterServiceAccountServiceServer(server, accountServer{s: s})
+	consolepb.RegisterDecisionServiceServer(server, decisionServer{s: s})
+	consolepb.RegisterExplainServiceServer(server, explainServer{s: s})
+	consolepb.RegisterRouteServiceServer(server, routeServer{s: s})
+	consolepb.RegisterStatusServiceServer(server, statusServer{s: s})
+	consolepb.RegisterReplayServiceServer(server, replayServer{s: s})
 	reflection.Register(server)
 	return server
 }
@@ -48,7 +69,8 @@ func (s *Service) NewGRPC(settle func(context.Context) Actor, o ...grpc.ServerOp
 			return next(withActor(ctx, settle(ctx)), req)
 		}),
 		grpc.ChainStreamInterceptor(func(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-			return next(srv, actingStream{ss, withActor(ss.Context(), settle(ss.Context()))})
+			again := Again(func(ctx context.Context) (Actor, error) { return settle(ctx), nil })
+			return next(srv, actingStream{ss, withAgain(withActor(ss.Context(), settle(ss.Context())), again)})
 		}))...)
 }
 
@@ -75,7 +97,7 @@ func statusOf(err error) error {
 	var invalid *Invalid
 	var conflict *Conflict
 	switch {
-	case errors.Is(err, ErrForbidden):
+	case errors.Is(err, ErrForbidden), errors.Is(err, ErrNobody):
 		return status.Error(codes.PermissionDenied, "the role does not reach that far")
 	case errors.Is(err, ErrNotFound):
 		return status.Error(codes.NotFound, "not there, or not any more")

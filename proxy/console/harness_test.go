@@ -42,6 +42,9 @@ type world struct {
 	view   *databroker.View
 	audit  *memoryAudit
 	chain  *audit.Log // what is read of the audit; nothing is in it but what a test writes
+	made   *memoryDecisions
+	text   string        // of everything that the configuration says
+	begun  chan struct{} // closed when a long replay has
 	minter *assertion.Minter
 	config *config.Config
 	*Service
@@ -101,7 +104,7 @@ var testSecret = []byte("0123456789abcdef0123456789abcdef")
 // newWorld returns one in which nobody is signed in.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, audit: &memoryAudit{}, config: &config.Config{}}
+	w := &world{t: t, audit: &memoryAudit{}, made: &memoryDecisions{}, config: &config.Config{}}
 	w.clock.at = time.Now().Truncate(time.Second)
 	w.startBroker()
 	var err error
@@ -116,6 +119,7 @@ func newWorld(t *testing.T) *world {
 		Broker:      w.client, View: w.view, Audit: w.audit, Log: zerolog.Nop(), Now: w.clock.now,
 		Config: func() *config.Config { return w.config }, EnrollmentURL: handoff.New([32]byte{3}, [32]byte{4}, nil).EnrollmentURL,
 		IssueToken: func(s *databroker.Session) string { return "token of " + s.ID },
+		Decisions:  w.made, Explainer: fakePolicies{w}, Configuration: fakePolicies{w}, Instance: fakePolicies{w},
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/cardea-proxy/cardea/databroker"
+	"github.com/cardea-proxy/cardea/proxy/console/consolepb"
 )
 
 // hostileTexts are what somebody would like to see on a page of the console.
@@ -25,6 +26,7 @@ var hostileTexts = []string{
 // put some, and the sessions of an administrator and of that person.
 func populated(t *testing.T, text string) (w *world, admin, victim string) {
 	w = newWorld(t)
+	w.text = text
 	admin = w.signIn("admin", nil)
 	victim = w.signIn("victim", func(u *databroker.User) {
 		u.Name, u.Email, u.ID = text, text, text
@@ -53,6 +55,10 @@ func populated(t *testing.T, text string) (w *world, admin, victim string) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	w.decide(&consolepb.Decision{
+		RequestId: text, Outcome: "deny", RouteId: text, Route: text, Method: text, Host: text, Path: text, Address: text,
+		Email: text, UserId: text, Reasons: []string{text}, Error: text,
+	})
 	w.settle("the session", func(m *summaries) bool { return m.sessions[victim] != nil && m.sessions[victim].from == text })
 	w.settle("the device", func(m *summaries) bool { return m.devices["device"] != nil && m.links["link"] != nil })
 	return w, admin, victim
@@ -70,7 +76,9 @@ func addresses(w *world, victim, text string) []string {
 		path = strings.TrimSuffix(path, "{$}")
 		list = append(list, path, path+"?id="+victim+"&key=idp/victim", path+"?id=device", path+"?id=link",
 			path+"?q="+q+"&state="+q+"&group="+q+"&provider="+q+"&user="+q+"&type="+q+"&counter="+q+"&turn="+q+"&done="+q,
-			path+"?order="+q, path+"?cursor="+q, path+"?id="+q+"&key="+q)
+			path+"?order="+q, path+"?request="+q, path+"?since="+q, path+"?outcome=deny&person="+q+"&route="+q,
+			path+"?url=https://app.example.com/"+q+"&person="+q+"@x", path+"?url="+q+"&person=victim&key=idp/victim",
+			path+"?cursor="+q, path+"?id="+q+"&key="+q)
 	}
 	return append(list, "/no/such/page?"+q)
 }

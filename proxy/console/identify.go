@@ -31,19 +31,29 @@ func (s *Server) identify(ctx context.Context, st *State, r *http.Request) (Acto
 	if err != nil {
 		return Actor{}, fmt.Errorf("%w: %w", ErrNobody, err)
 	}
-	p, err := s.o.Identify(ctx, claims.SessionID)
+	return s.settle(ctx, st, Actor{
+		Via: ViaWeb, SessionID: claims.SessionID,
+		RequestID: r.Header.Get("X-Request-Id"), Address: r.Header.Get(headerAddress),
+	})
+}
+
+// settle finds out whose the session of a is, and what role they have.
+func (s *Server) settle(ctx context.Context, st *State, a Actor) (Actor, error) {
+	p, err := s.o.Identify(ctx, a.SessionID)
 	if err != nil {
 		if errors.Is(err, ErrNobody) {
 			return Actor{}, err
 		}
 		return Actor{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	a := Actor{
-		Via: ViaWeb, SessionID: claims.SessionID, UserKey: p.UserKey, Email: p.Email, Name: p.Name,
-		RequestID: r.Header.Get("X-Request-Id"), Address: r.Header.Get(headerAddress),
-	}
+	a.UserKey, a.Email, a.Name = p.UserKey, p.Email, p.Name
 	a.Role, err = st.Roles.of(ctx, policy.Facts{Person: p.Facts, Now: s.o.Now(), Records: s.o.Records})
 	return a, err
+}
+
+// again settles a later, by the records and the configuration of then.
+func (s *Server) again(a Actor) Again {
+	return func(ctx context.Context) (Actor, error) { return s.settle(ctx, s.active.Load(), a) }
 }
 
 // of returns the highest role that the policies give; an error where one cannot

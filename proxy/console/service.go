@@ -11,6 +11,7 @@ import (
 
 	"github.com/cardea-proxy/cardea/config"
 	"github.com/cardea-proxy/cardea/databroker"
+	"github.com/cardea-proxy/cardea/proxy/console/consolepb"
 	"github.com/rs/zerolog"
 )
 
@@ -53,8 +54,13 @@ type ServiceOptions struct {
 	Audit  Audit
 	// AuditReader reads what Audit has kept.
 	AuditReader AuditReader
-	Log         zerolog.Logger
-	Now         func() time.Time // nil means time.Now
+	// Decisions are nil where they are not recorded.
+	Decisions     Decisions
+	Explainer     Explainer
+	Configuration Configuration
+	Instance      Instance
+	Log           zerolog.Logger
+	Now           func() time.Time // nil means time.Now
 	// Config returns the configuration in force, nil before the first; nil is
 	// always that.
 	Config func() *config.Config
@@ -75,17 +81,24 @@ type Service struct {
 
 	parting sync.WaitGroup // see part
 	ending  chan struct{}  // closed when Run ends
+
+	followCheck time.Duration // followCheck, but for tests
+	replaying   sync.Mutex    // held by the one that runs
+
+	counting  sync.Mutex // of what follows
+	counted   *consolepb.GetActivityResponse
+	countedAt time.Time
 }
 
 // NewService returns a Service. It starts no goroutine; lists wait for Run.
 func NewService(o ServiceOptions) (*Service, error) {
-	if o.Broker == nil || o.View == nil || o.Audit == nil || o.AuditReader == nil {
-		return nil, errors.New("console: broker, view and audit are all needed")
+	if o.Broker == nil || o.View == nil || o.Audit == nil || o.AuditReader == nil || o.Explainer == nil || o.Configuration == nil || o.Instance == nil {
+		return nil, errors.New("console: a part of the service is missing")
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Service{o: o, index: newIndex(o.Broker, o.Log, o.Now), ending: make(chan struct{})}, nil
+	return &Service{o: o, index: newIndex(o.Broker, o.Log, o.Now), ending: make(chan struct{}), followCheck: followCheck}, nil
 }
 
 // Run keeps the index of sessions, people and devices up to date until ctx ends, from

@@ -23,6 +23,10 @@ var sections = []struct {
 	path, label string
 	action      Action
 }{
+	{"/", "nav.overview", "GetStatus"},
+	{"/decisions", "nav.decisions", "ListDecisions"},
+	{"/routes", "nav.routes", "ListRoutes"},
+	{"/explain", "nav.explain", "ExplainRequest"},
 	{"/sessions", "nav.sessions", "ListSessions"},
 	{"/users", "nav.users", "ListUsers"},
 	{"/groups", "nav.groups", "ListGroups"},
@@ -35,7 +39,7 @@ var sections = []struct {
 
 // routes are the pages, each with the action that it shows or does.
 func (s *Server) routes() {
-	s.on("GET /{$}", "ListSessions", s.home)
+	s.on("GET /{$}", "GetStatus", s.overviewPage)
 
 	s.on("GET /sessions", "ListSessions", s.sessionsPage)
 	s.on("GET /sessions/revoke", "RevokeSession", s.askRevoke)
@@ -84,6 +88,15 @@ func (s *Server) routes() {
 	s.on("POST /accounts/new", "CreateServiceAccount", s.createAccount)
 	s.on("GET /accounts/delete", "DeleteServiceAccount", s.askDeleteAccount)
 	s.on("POST /accounts/delete", "DeleteServiceAccount", s.deleteAccount)
+
+	s.on("GET /decisions", "ListDecisions", s.decisionsPage)
+	s.on("GET /decisions/live", "FollowDecisions", s.liveDecisions)
+	s.on("GET /explain", "ExplainRequest", s.explainPage)
+
+	s.on("GET /routes", "ListRoutes", s.routesPage)
+	s.on("GET /routes/show", "GetRoute", s.routePage)
+	s.on("GET /replay", "ReplayConfig", s.askReplay)
+	s.on("POST /replay", "ReplayConfig", s.replay)
 }
 
 // on serves a page to whom may do its action.
@@ -167,10 +180,5 @@ func (v visit) done(path, word string) error {
 		sign = "&"
 	}
 	http.Redirect(v.w, v.r, path+sign+"done="+word, http.StatusSeeOther)
-	return nil
-}
-
-func (s *Server) home(v visit) error {
-	http.Redirect(v.w, v.r, "/sessions", http.StatusSeeOther)
 	return nil
 }

@@ -25,7 +25,26 @@ func say(key string, args ...string) string {
 }
 
 // words holds every sentence of the console.
-var words = map[string]string{
+var words = joined(ownWords, decisionWords, explainWords, programWords)
+
+// joined puts maps of words together; a key that stands in two is a programmer's
+// mistake.
+func joined(all ...map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, some := range all {
+		for key, text := range some {
+			if _, twice := out[key]; twice {
+				panic("console: two sentences for " + key)
+			}
+			out[key] = text
+		}
+	}
+	return out
+}
+
+// ownWords are those of the frame, of errors, and of sessions and people; others
+// stand in the files of their subjects.
+var ownWords = map[string]string{
 	"nav.sessions": "Sessions",
 	"nav.users":    "People",
 	"nav.groups":   "Groups",

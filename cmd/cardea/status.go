@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/cardea-proxy/cardea/proxy/console/consolepb"
+	"github.com/spf13/cobra"
+	"github.com/spf13/viper"
+	"google.golang.org/grpc"
+)
+
+// statusCommand says how a running instance is.
+func statusCommand(env *viper.Viper, t terminal) *cobra.Command {
+	var to consoleFlags
+	cmd := &cobra.Command{
+		Use: "status", Short: "Say how a running instance is: configuration, Envoy, certificates, sessions", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
+				out, err := consolepb.NewStatusServiceClient(conn).GetStatus(ctx, &consolepb.GetStatusRequest{})
+				if err != nil {
+					return err
+				}
+				return to.print(t, out, func() error { return writeStatus(t, out) })
+			})
+		},
+	}
+	to.add(cmd)
+	return cmd
+}
+
+func writeStatus(t terminal, s *consolepb.GetStatusResponse) error {
+	w := tabwriter.NewWriter(t.out, 0, 4, 2, ' ', 0)
+	line := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	line("version", "%s", plain(s.Version))
+	line("started", "%s", moment(s.StartedAt))
+	line("configuration", "generation %d, %d routes, from %s", s.Generation, s.Routes, plain(strings.Join(s.Files, ", ")))
+	if r := s.LastReload; r != nil && r.Taken {
+		line("last reload", "taken at %s", moment(r.At))
+	} else if r != nil {
+		line("last reload", "refused at %s", moment(r.At))
+		for _, problem := range r.Errors {
+			line("", "%s", plain(problem))
+		}
+	}
+	line("envoy", "%s, started again %d times", answers(s.GetEnvoy().GetAnswers()), s.GetEnvoy().GetRestarts())
+	if refusal := s.GetEnvoy().GetRefusal(); refusal != "" {
+		line("", "refuses: %s", plain(refusal))
+	}
+	line("store", "%s", answers(s.StoreAnswers))
+	if r := s.GetRecording(); r.GetOn() {
+		line("decisions", "%d on disk, %d bytes, %d lost", r.Entries, r.Bytes, r.Dropped)
+	} else {
+		line("decisions", "not recorded")
+	}
+	line("sessions", "%d, of %d people known", s.Sessions, s.People)
+	for _, c := range s.Certificates {
+		line("certificate", "until %s: %s", moment(c.ExpiresAt), plain(strings.Join(c.Names, ", ")))
+	}
+	return w.Flush()
+}
+
+func answers(yes bool) string {
+	if yes {
+		return "answers"
+	}
+	return "does not answer"
+}

@@ -1,0 +1,232 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/cardea-proxy/cardea/proxy/console/consolepb"
+)
+
+// routes are as many as there are positions.
+func (f fakePolicies) Routes(context.Context) ([]*consolepb.Route, error) {
+	var out []*consolepb.Route
+	for i := range 3 {
+		out = append(out, &consolepb.Route{
+			Id: fmt.Sprint("r", i), From: "https://" + f.w.text, Matches: f.w.text, Name: f.w.text, Description: f.w.text, To: []string{f.w.text},
+			File: f.w.text, Line: 7, Policies: []string{f.w.text, "p"}, Rules: int32(3 - i), Position: int32(i + 1), ShadowDisagreements: uint64(i),
+		})
+	}
+	return out, nil
+}
+
+func (f fakePolicies) Route(_ context.Context, id string) (*consolepb.GetRouteResponse, error) {
+	if id == "" {
+		return nil, ErrNotFound
+	}
+	x := explanation(f.w.text)
+	return &consolepb.GetRouteResponse{
+		Route: &consolepb.Route{Id: id, From: f.w.text, Name: f.w.text, To: []string{f.w.text}, File: f.w.text}, Allow: x.Allow, Deny: x.Deny,
+		Policies: []*consolepb.RoutePolicy{{Name: f.w.text, File: f.w.text, Explanation: f.w.text, Remediation: f.w.text}},
+		Shadows:  []*consolepb.ShadowDisagreement{{Policy: f.w.text, Outcome: f.w.text, Would: "allow", Count: 3}}, Rego: f.w.text + "\n" + f.w.text,
+	}, nil
+}
+
+// Replay finds the text of the configuration wrong where it says so.
+func (f fakePolicies) Replay(ctx context.Context, r *consolepb.ReplayConfigRequest) (*consolepb.ReplayConfigResponse, error) {
+	switch string(r.Config) {
+	case "wrong":
+		return &consolepb.ReplayConfigResponse{Problems: []string{f.w.text}}, nil
+	case "long":
+		close(f.w.begun)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return &consolepb.ReplayConfigResponse{
+		Decisions: 5, Same: 2, Flipped: 1, CannotTell: 1, PassedOver: 1,
+		Flips: []*consolepb.Flip{{
+			Person: f.w.text, Route: f.w.text, Before: f.w.text, After: "allow", Why: []string{f.w.text}, Count: 1, RequestId: f.w.text,
+			Time: r.Since, Method: f.w.text, Path: f.w.text,
+		}},
+		Doubts: []*consolepb.Doubt{{Why: f.w.text, Count: 1}},
+	}, nil
+}
+
+func (f fakePolicies) Status(context.Context) *consolepb.GetStatusResponse {
+	return &consolepb.GetStatusResponse{
+		Version: f.w.text, StartedAt: timestamppb.New(f.w.clock.now()), Generation: 3, Routes: 3, Files: []string{f.w.text},
+		LastReload: &consolepb.Reload{At: timestamppb.New(f.w.clock.now()), Errors: []string{f.w.text}},
+		Envoy:      &consolepb.Envoy{Restarts: 1, Refusal: f.w.text}, Recording: &consolepb.Recording{On: true, Dropped: 1},
+		Certificates: []*consolepb.Certificate{{Names: []string{f.w.text}, ExpiresAt: timestamppb.New(f.w.clock.now().Add(time.Hour))}},
+	}
+}
+
+// upload sends a file with the form of a session.
+func (w *world) upload(session, target, content string) *http.Request {
+	w.t.Helper()
+	var body bytes.Buffer
+	m := multipart.NewWriter(&body)
+	_ = m.WriteField("token", w.server.token(Actor{SessionID: session})) // a buffer does not fail
+	part, err := m.CreateFormFile("config", "config.yaml")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, _ = part.Write([]byte(content))
+	_ = m.Close()
+	r := w.request(session, http.MethodPost, target, nil)
+	r.Header.Set("Content-Type", m.FormDataContentType())
+	out := r.Clone(r.Context())
+	out.Body, out.ContentLength = http.NoBody, int64(body.Len())
+	out.Body = readCloser{&body}
+	return out
+}
+
+type readCloser struct{ *bytes.Buffer }
+
+func (readCloser) Close() error { return nil }
+
+func TestRoutesAreListedAsTheyAreTried(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.text = "app.example.com"
+	for order, want := range map[string]string{"": "r0 r1 r2", "rules": "r0 r1 r2", "shadow": "r2 r1 r0"} {
+		out, err := w.ListRoutes(t.Context(), as(RoleViewer), &consolepb.ListRoutesRequest{Page: &consolepb.PageRequest{Order: order}, Search: "APP", Policy: "p"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range out.Routes {
+			got = append(got, r.Id)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("by %q: %v", order, got)
+		}
+	}
+	if out, err := w.ListRoutes(t.Context(), as(RoleViewer), &consolepb.ListRoutesRequest{Policy: "none"}); err != nil || len(out.Routes) > 0 {
+		t.Errorf("%v, %v", out, err)
+	}
+	viewer := w.signIn("viewer", nil)
+	page := w.get(viewer, "/routes/show?id=r1")
+	for _, want := range []string{"cardea policy test --coverage", "What allows", "app.example.com:3"} {
+		if !strings.Contains(page.Body.String(), want) {
+			t.Errorf("no %q:\n%s", want, page.Body)
+		}
+	}
+	if gone := w.get(viewer, "/routes/show"); gone.Code != http.StatusNotFound {
+		t.Errorf("a route that is none: status %d", gone.Code)
+	}
+}
+
+func TestActivityIsCountedByTheHour(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.clock.at = w.clock.at.Truncate(time.Hour).Add(30 * time.Minute)
+	at := func(hours int) *timestamppb.Timestamp {
+		return timestamppb.New(w.clock.now().Add(-time.Duration(hours) * time.Hour))
+	}
+	for _, d := range []*consolepb.Decision{
+		{Time: at(50), Outcome: "deny"}, {Time: at(23), Outcome: "allow"}, {Time: at(1), Outcome: "sign-in"}, {Time: at(1), Outcome: "sign-in-again"},
+		{Time: at(0), Outcome: "deny", Reasons: []string{"groups-unauthorized"}}, {Time: at(0), Outcome: "deny", Reasons: []string{"groups-unauthorized", "x"}},
+		{Time: at(0), Outcome: "not-found", Reasons: []string{"route-not-found"}},
+	} {
+		w.decide(d)
+	}
+	w.shown(w.signIn("ada", nil)) // an hour ago
+	out, err := w.GetActivity(t.Context(), as(RoleViewer), &consolepb.GetActivityRequest{})
+	if err != nil || !out.Whole || len(out.Hours) != 24 {
+		t.Fatalf("%v, %v", out, err)
+	}
+	first, before, last := out.Hours[0], out.Hours[22], out.Hours[23]
+	if first.Allowed != 1 || before.Asked != 2 || before.SignIns != 1 || last.Refused != 3 || !last.Start.AsTime().Equal(w.clock.now().Truncate(time.Hour)) {
+		t.Errorf("%v %v %v", first, before, last)
+	}
+	var got []string
+	for _, r := range out.Refusals {
+		got = append(got, fmt.Sprint(r.Reason, " ", r.Count))
+	}
+	if diff := cmp.Diff([]string{"groups-unauthorized 2", "not-found 1"}, got); diff != "" {
+		t.Error(diff)
+	}
+	// It serves for a while: a page that many look at costs once.
+	w.decide(&consolepb.Decision{Time: at(0), Outcome: "allow"})
+	if again, err := w.GetActivity(t.Context(), as(RoleViewer), &consolepb.GetActivityRequest{}); err != nil || again.Hours[23].Allowed != 0 {
+		t.Errorf("%v, %v", again, err)
+	}
+	w.clock.at = w.clock.at.Add(countKept)
+	if again, err := w.GetActivity(t.Context(), as(RoleViewer), &consolepb.GetActivityRequest{}); err != nil || again.Hours[23].Allowed != 1 {
+		t.Errorf("%v, %v", again, err)
+	}
+}
+
+func TestTheOverviewSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.text = "config.yaml:7: routes: no such thing"
+	w.decide(&consolepb.Decision{Outcome: "deny", Time: timestamppb.New(w.clock.now())})
+	page := w.get(w.signIn("viewer", nil), "/")
+	body := page.Body.String()
+	for _, want := range []string{
+		say("overview.unwell"), w.text, say("overview.envoy.away"), say("overview.store.away"), "ends at", "<svg", "<rect", "<table", "started again 1 times",
+	} {
+		if page.Code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("status %d, no %q:\n%s", page.Code, want, body)
+		}
+	}
+}
+
+func TestReplayShowsWhoFlips(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.text = "ada@example.com"
+	manager, viewer := w.signIn("manager", nil), w.signIn("viewer", nil)
+	out := w.serve(w.upload(manager, "/replay", "routes: []"))
+	if body := out.Body.String(); out.Code != http.StatusOK || !strings.Contains(body, "1 request would be decided otherwise") || !strings.Contains(body, "ada@example.com") {
+		t.Errorf("status %d:\n%s", out.Code, body)
+	}
+	w.text = "uploaded.yaml:3: policy_dir: <b>"
+	if out := w.serve(w.upload(manager, "/replay", "wrong")); out.Code != http.StatusUnprocessableEntity || !strings.Contains(out.Body.String(), "3: policy_dir: &lt;b&gt;") {
+		t.Errorf("status %d:\n%s", out.Code, out.Body)
+	}
+	if out := w.serve(w.upload(viewer, "/replay", "routes: []")); out.Code != http.StatusForbidden {
+		t.Errorf("a viewer: status %d", out.Code)
+	}
+	for name, content := range map[string]string{"nothing": "", "too much": strings.Repeat("#", maxConfig+1), "far too much": strings.Repeat("#", 5<<20)} {
+		if out := w.serve(w.upload(manager, "/replay", content)); out.Code != http.StatusBadRequest && out.Code != http.StatusForbidden {
+			t.Errorf("%s: status %d", name, out.Code)
+		}
+	}
+}
+
+func TestOneReplayAtATime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.begun = make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := w.ReplayConfig(ctx, as(RoleManager), &consolepb.ReplayConfigRequest{Config: []byte("long")})
+		done <- err
+	}()
+	<-w.begun
+	_, err := w.ReplayConfig(t.Context(), as(RoleManager), &consolepb.ReplayConfigRequest{Config: []byte("ok")})
+	if status.Code(statusOf(err)) != codes.FailedPrecondition {
+		t.Errorf("a second one: %v", err)
+	}
+	cancel()
+	if err := <-done; err == nil {
+		t.Error("no error after the end of the context")
+	}
+	if _, err := w.ReplayConfig(t.Context(), as(RoleManager), &consolepb.ReplayConfigRequest{Config: []byte("ok")}); err != nil {
+		t.Errorf("after its end: %v", err)
+	}
+}
