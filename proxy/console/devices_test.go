@@ -186,7 +186,7 @@ func TestADeviceChangesJustThen(t *testing.T) {
 	w := newWorld(t)
 	w.signIn("ada", nil)
 	m := &meddler{Broker: w.client}
-	service, err := NewService(ServiceOptions{Broker: m, View: w.view, Audit: w.audit, AuditReader: w.chain, Now: w.clock.now})
+	service, err := NewService(ServiceOptions{Broker: m, View: w.view, Audit: w.audit, AuditReader: w.chain, Explainer: fakePolicies{}, Configuration: fakePolicies{}, Instance: fakePolicies{}, Now: w.clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -205,7 +205,7 @@ func TestALinkIsUsedJustThen(t *testing.T) {
 	if err := w.client.PutEnrollmentLink(t.Context(), link); err != nil {
 		t.Fatal(err)
 	}
-	service, err := NewService(ServiceOptions{View: w.view, Audit: w.audit, AuditReader: w.chain, Now: w.clock.now, Broker: hasty{w.client, func() {
+	service, err := NewService(ServiceOptions{View: w.view, Audit: w.audit, AuditReader: w.chain, Explainer: fakePolicies{}, Configuration: fakePolicies{}, Instance: fakePolicies{}, Now: w.clock.now, Broker: hasty{w.client, func() {
 		link.UsedAt, link.DeviceID = w.clock.now(), "d"
 		if err := w.client.PutEnrollmentLink(t.Context(), link); err != nil {
 			t.Fatal(err)

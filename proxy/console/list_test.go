@@ -80,7 +80,7 @@ func crowded(t testing.TB, n int) (*Service, []*databroker.Session, map[string]*
 		sessions = append(sessions, s)
 		add(databroker.TypeSession, s.ID, s)
 	}
-	service, err := NewService(ServiceOptions{Broker: c, View: c, Audit: &memoryAudit{}, AuditReader: new(audit.Log), Log: zerolog.Nop(), Now: func() time.Time { return crowdNow }})
+	service, err := NewService(ServiceOptions{Broker: c, View: c, Audit: &memoryAudit{}, AuditReader: new(audit.Log), Explainer: fakePolicies{}, Configuration: fakePolicies{}, Instance: fakePolicies{}, Log: zerolog.Nop(), Now: func() time.Time { return crowdNow }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -130,7 +130,7 @@ func TestRoutesAreListedAsTheyAreTried(t *testing.T) {
 func TestActivityIsCountedByTheHour(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.clock.at = w.clock.at.Truncate(time.Hour).Add(30 * time.Minute)
+	w.clock.advance(w.clock.now().Truncate(time.Hour).Add(90 * time.Minute).Sub(w.clock.now()))
 	at := func(hours int) *timestamppb.Timestamp {
 		return timestamppb.New(w.clock.now().Add(-time.Duration(hours) * time.Hour))
 	}
@@ -162,7 +162,7 @@ func TestActivityIsCountedByTheHour(t *testing.T) {
 	if again, err := w.GetActivity(t.Context(), as(RoleViewer), &consolepb.GetActivityRequest{}); err != nil || again.Hours[23].Allowed != 0 {
 		t.Errorf("%v, %v", again, err)
 	}
-	w.clock.at = w.clock.at.Add(countKept)
+	w.clock.advance(countKept)
 	if again, err := w.GetActivity(t.Context(), as(RoleViewer), &consolepb.GetActivityRequest{}); err != nil || again.Hours[23].Allowed != 1 {
 		t.Errorf("%v, %v", again, err)
 	}

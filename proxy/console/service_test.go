@@ -165,7 +165,7 @@ func TestWithoutAuditNothingIsChanged(t *testing.T) {
 		"id": {victim}, "key": {"idp/victim"}, "sure": {"yes"}, "for": {"900"}, "life": {"86400"}, "name": {"a name"},
 	}
 	for _, page := range w.server.served {
-		if !strings.HasPrefix(page.pattern, "POST") {
+		if !strings.HasPrefix(page.pattern, "POST") || page.action == "ReplayConfig" { // that changes nothing
 			continue
 		}
 		out := w.post(admin, page.pattern[5:], form)
