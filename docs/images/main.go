@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -56,7 +57,7 @@ var pictures = []picture{
 	{"routes", administrator, "https://verify.localhost:8443/.pomerium/routes", 1100, 720, "dark", "main h1", nil},
 	{"session-phone", administrator, "https://verify.localhost:8443/.pomerium/", 390, 844, "dark", "main h1", nil},
 	{"routes-phone", administrator, "https://verify.localhost:8443/.pomerium/routes", 390, 844, "light", "main h1", nil},
-	{"denied-phone", engineer, "https://admin.localhost:8443/", 390, 844, "light", "main h1", nil},
+	{"denied-phone", engineer, "https://admin.localhost:8443/", 390, 844, "light", "main h1", deny},
 }
 
 func main() {
@@ -154,7 +155,7 @@ func photographAll(ctx context.Context, profile, person, password, out, only str
 			return fmt.Errorf("sign %s in: %w", person, err)
 		}
 	}
-	for _, p := range pictures {
+	for _, p := range slices.Concat(pictures, consolePictures) {
 		if p.person != person {
 			continue
 		}
@@ -169,9 +170,6 @@ func photographAll(ctx context.Context, profile, person, password, out, only str
 		if err := photograph(tab, p, filepath.Join(out, p.file+".png")); err != nil {
 			return fmt.Errorf("photograph %s: %w", p.file, err)
 		}
-	}
-	if person == administrator {
-		return photographConsole(tab, out)
 	}
 	return nil
 }

@@ -24,7 +24,8 @@
 //	action.go         which role each action needs
 //	service.go        Service: role, audit, change
 //	audit.go          what is written down of a change, before it is made
-//	sessions.go ...   the actions, one subject each
+//	sessions.go ...   the actions, one subject each; what is beside records (what
+//	                  was decided, why, what is in force) the program hands in
 //	part.go           the end of one's own session, after the answer
 //	access.go         requests for access; grants.go: what came of them
 //	accounts.go       service accounts
