@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,4 +51,37 @@ func TestAskerIsWhoDecisionsSee(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// TestSupposedIsThePersonOfANewSession: their record as decisions read it, and
+// nothing of the sessions that they have.
+func TestSupposedIsThePersonOfANewSession(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, map[string]string{"app": "allow: {or: [{authenticated_user: true}]}"}, nil)
+	session := h.records.sessions["s-alice"]
+	key := session.UserKey()
+	real, err := h.Asker(t.Context(), "s-alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := h.Supposed(t.Context(), key)
+	if err != nil || got.Email != real.Email || got.Data.UserID != real.Data.UserID || !slices.Equal(got.Data.Groups, real.Data.Groups) ||
+		got.Data.SessionID == "s-alice" || len(got.Data.Devices) > 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := h.Supposed(t.Context(), key+"x"); !errors.Is(err, ErrNobody) {
+		t.Errorf("somebody unknown: %v", err)
+	}
+	h.records.change(func() {
+		u := h.records.users[key].Clone()
+		u.Disabled = true
+		h.records.users[key] = u
+	})
+	if _, err := h.Supposed(t.Context(), key); !errors.Is(err, ErrNobody) {
+		t.Errorf("somebody shut out: %v", err)
+	}
+	h.records.change(func() { h.records.fault = databroker.ErrStale })
+	if _, err := h.Supposed(t.Context(), key); err == nil || errors.Is(err, ErrNobody) {
+		t.Errorf("when nobody can tell: %v", err)
+	}
 }

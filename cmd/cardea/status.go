@@ -55,7 +55,11 @@ func writeStatus(t terminal, s *consolepb.GetStatusResponse) error {
 	} else {
 		line("decisions", "not recorded")
 	}
-	line("sessions", "%d, of %d people known", s.Sessions, s.People)
+	if s.Sessions >= 0 {
+		line("sessions", "%d, of %d people known", s.Sessions, s.People)
+	} else {
+		line("sessions", "not known at the moment")
+	}
 	for _, c := range s.Certificates {
 		line("certificate", "until %s: %s", moment(c.ExpiresAt), plain(strings.Join(c.Names, ", ")))
 	}

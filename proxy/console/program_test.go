@@ -230,3 +230,17 @@ func TestOneReplayAtATime(t *testing.T) {
 		t.Errorf("after its end: %v", err)
 	}
 }
+
+// TestTheOverviewStandsWithoutRecords: it is opened because something is wrong.
+func TestTheOverviewStandsWithoutRecords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	bare := &Service{o: w.o, index: newIndex(w.client, w.o.Log, w.o.Now)} // nobody runs it
+	out, err := bare.GetStatus(t.Context(), as(RoleViewer), &consolepb.GetStatusRequest{})
+	if err != nil || out.Sessions != -1 || out.Generation != 3 {
+		t.Errorf("%v, %v", out, err)
+	}
+	if act, err := bare.GetActivity(t.Context(), as(RoleViewer), &consolepb.GetActivityRequest{}); err != nil || act.Whole {
+		t.Errorf("%v, %v", act, err)
+	}
+}

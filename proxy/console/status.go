@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ func (s *Service) GetStatus(ctx context.Context, a Actor, _ *consolepb.GetStatus
 	}
 	out := s.o.Instance.Status(ctx)
 	now := s.o.Now().UnixMilli()
-	err := s.index.read(ctx, func(m *summaries) error {
+	err := s.soon(ctx, func(m *summaries) error {
 		out.People = int32(len(m.users))
 		for _, one := range m.sessions {
 			if one.expires > now {
@@ -34,10 +35,24 @@ func (s *Service) GetStatus(ctx context.Context, a Actor, _ *consolepb.GetStatus
 		}
 		return nil
 	})
+	if errors.Is(err, ErrUnavailable) && ctx.Err() == nil { // all the more somebody wants to know the rest
+		out.Sessions, out.People = -1, -1
+		return out, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// listPatience is how long these wait for the first listing of records: whoever
+// asks how things are does not want to wait for what is slow.
+const listPatience = time.Second
+
+func (s *Service) soon(ctx context.Context, fn func(*summaries) error) error {
+	ctx, cancel := context.WithTimeout(ctx, listPatience)
+	defer cancel()
+	return s.index.read(ctx, fn)
 }
 
 // Bounds of what is counted: entries, time, and how long a count serves.
@@ -81,7 +96,7 @@ func (s *Service) count(ctx context.Context) (*consolepb.GetActivityResponse, er
 		}
 		return out.Hours[int(at.Sub(start)/time.Hour)]
 	}
-	err := s.index.read(ctx, func(m *summaries) error {
+	err := s.soon(ctx, func(m *summaries) error {
 		for _, one := range m.sessions {
 			if h := hour(time.UnixMilli(one.issued)); h != nil {
 				h.SignIns++
@@ -89,6 +104,9 @@ func (s *Service) count(ctx context.Context) (*consolepb.GetActivityResponse, er
 		}
 		return nil
 	})
+	if errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
+		out.Whole, err = false, nil
+	}
 	if err != nil || !s.recorded() {
 		return out, err
 	}

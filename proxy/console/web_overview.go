@@ -92,11 +92,19 @@ func statusPairs(st *consolepb.GetStatusResponse) []pages.Pair {
 		{Label: say("overview.generation"), Cell: pages.Cell{Text: fmt.Sprint(st.Generation), Sub: strings.Join(st.Files[:min(len(st.Files), shownPolicies)], ", ")}},
 		{Label: say("overview.reload"), Cell: reload},
 		{Label: say("routes.title"), Cell: pages.Cell{Text: fmt.Sprint(st.Routes), Link: "/routes"}},
-		{Label: say("sessions.title"), Cell: pages.Cell{Text: fmt.Sprint(st.Sessions), Link: "/sessions"}},
-		{Label: say("users.title"), Cell: pages.Cell{Text: fmt.Sprint(st.People), Link: "/users"}},
+		{Label: say("sessions.title"), Cell: countCell(st.Sessions, "/sessions")},
+		{Label: say("users.title"), Cell: countCell(st.People, "/users")},
 		{Label: say("overview.envoy"), Cell: envoy},
 		{Label: say("nav.decisions"), Cell: recorded},
 	}
+}
+
+// countCell leads from how many there are to them.
+func countCell(n int32, to string) pages.Cell {
+	if n < 0 {
+		return pages.Cell{Text: say("overview.unknown"), Tone: pages.ToneWait}
+	}
+	return pages.Cell{Text: fmt.Sprint(n), Link: to}
 }
 
 func chartsOf(st *consolepb.GetStatusResponse, act *consolepb.GetActivityResponse) []pages.Chart {

@@ -8,6 +8,7 @@ var programWords = map[string]string{
 	"overview.title":              "Overview",
 	"overview.well":               "All is well",
 	"overview.unwell":             "Something needs you",
+	"overview.unknown":            "Not known at the moment",
 	"overview.version":            "Version",
 	"overview.started":            "Started",
 	"overview.generation":         "Configuration in force",

@@ -72,8 +72,8 @@ type GetStatusResponse struct {
 	Certificates  []*Certificate         `protobuf:"bytes,8,rep,name=certificates,proto3" json:"certificates,omitempty"` // of the listeners, the first to expire first
 	StoreAnswers  bool                   `protobuf:"varint,9,opt,name=store_answers,json=storeAnswers,proto3" json:"store_answers,omitempty"`
 	Recording     *Recording             `protobuf:"bytes,10,opt,name=recording,proto3" json:"recording,omitempty"`
-	Sessions      int32                  `protobuf:"varint,11,opt,name=sessions,proto3" json:"sessions,omitempty"` // that live
-	People        int32                  `protobuf:"varint,12,opt,name=people,proto3" json:"people,omitempty"`
+	Sessions      int32                  `protobuf:"varint,11,opt,name=sessions,proto3" json:"sessions,omitempty"` // that live; -1 while the records cannot be listed
+	People        int32                  `protobuf:"varint,12,opt,name=people,proto3" json:"people,omitempty"`     // -1 likewise
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
