@@ -38,7 +38,7 @@ type Untouched struct {
 	Policy string `json:"policy,omitempty"`
 	Key    string `json:"key,omitempty"` // the shorthand key that it stands for
 	Rule   string `json:"rule"`
-	// Never is what it never was: "true" or "false".
+	// Never is what it never was: "true", "false", or "true or false".
 	Never string `json:"never"`
 }
 
@@ -72,6 +72,19 @@ func (c *Coverage) Add(x *Explanation) {
 			}
 		}
 	}
+}
+
+// Of is what c has seen of the rules that x shows, seen there or not.
+func (c *Coverage) Of(x *Explanation) *Coverage {
+	out := NewCoverage()
+	out.Add(x)
+	for key, r := range out.rules {
+		r.yes, r.no = false, false // x is no test
+		if seen := c.rules[key]; seen != nil {
+			r.yes, r.no = seen.yes, seen.no
+		}
+	}
+	return out
 }
 
 // add counts the rules that somebody wrote a condition with. A rule set of one
@@ -166,6 +179,8 @@ func (c *Coverage) Report() []Untouched {
 	for key, r := range c.rules {
 		untouched := "" // one value at most: whatever is here was seen
 		switch {
+		case r.mayBe[0] && r.mayBe[1] && !r.yes && !r.no:
+			untouched = "true or false"
 		case r.mayBe[0] && !r.yes:
 			untouched = "true"
 		case r.mayBe[1] && !r.no:

@@ -59,6 +59,33 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
+func TestCoverageOfOneProgramAmongOthers(t *testing.T) {
+	t.Parallel()
+	ops := &Policy{Name: "ops", File: "policies/ops.yaml", Line: 1, Documents: []*Document{document(t, opsPolicy)}}
+	alone := compiled(t, Source{Policies: []*Policy{ops}})
+	whole := compiled(t, Source{Shorthand: Shorthand{Domains: []string{"example.org"}}, Policies: []*Policy{ops}})
+	c := NewCoverage()
+	d := ada()
+	d.Groups = []string{"ops"}
+	c.Add(explained(t, alone, by(d)))
+	c.Add(explained(t, program(t, "{allow: {or: [{email: {is: somebody@else.example}}]}}"), by(ada()))) // not of the program
+	of := c.Of(explained(t, whole, by(ada())))
+	if seen, all := of.Seen(); seen != 6 || all != 14 {
+		t.Errorf("seen %d of %d", seen, all)
+	}
+	never := map[string]string{}
+	for _, u := range of.Report() {
+		never[u.Rule] = u.Never
+	}
+	want := map[string]string{
+		"domain: {in: [example.org]}": "true or false", "groups: {has: ops}": "false", "source_ip: [10.0.0.0/8]": "true", "rules": "true", "and": "true",
+		"email: {is: root@example.com}": "true", "http_path: {starts_with: /secret}": "true",
+	}
+	if diff := cmp.Diff(want, never); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestWhatCannotBeIsNotAskedFor(t *testing.T) {
 	t.Parallel()
 	c := NewCoverage()

@@ -103,6 +103,9 @@ func (h insight) Route(ctx context.Context, id string) (*consolepb.GetRouteRespo
 			return nil, err
 		}
 		out.Allow, out.Deny = console.RuleOf(x.Allow), console.RuleOf(x.Deny)
+		if out.Coverage, err = h.coverageOf(ctx, now, out.Route, x); err != nil {
+			return nil, err
+		}
 		return out, nil
 	}
 	return nil, console.ErrNotFound

@@ -60,6 +60,7 @@ type house struct {
 	consoleService *console.Service
 	started        time.Time
 	tail           tail // of the decisions that are recorded
+	trials         trials
 }
 
 // newHouse builds every part. What was opened is closed by close, also after an

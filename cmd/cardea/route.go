@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
@@ -37,8 +38,51 @@ func routeCommand(env *viper.Viper, t terminal) *cobra.Command {
 	pageFlags(list, req.Page, "position, from, rules or shadow")
 	list.Flags().StringVar(&req.Search, "search", "", "text in the address, name, description or a policy's name")
 	list.Flags().StringVar(&req.Policy, "policy", "", "routes that this policy is on alone")
-	cmd.AddCommand(list)
+	cmd.AddCommand(list, showRouteCommand(env, t))
 	return cmd
+}
+
+// showRouteCommand shows what decides about one route, and how far tests go.
+func showRouteCommand(env *viper.Viper, t terminal) *cobra.Command {
+	var to consoleFlags
+	show := &cobra.Command{
+		Use: "show ID", Short: "Show a route with its rules, policies and the coverage by tests", Args: cobra.ExactArgs(1),
+		Long: "Shows a route in force. Its id is in --json of list, and on its page in the console.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
+				out, err := consolepb.NewRouteServiceClient(conn).GetRoute(ctx, &consolepb.GetRouteRequest{Id: args[0]})
+				if err != nil {
+					return err
+				}
+				return to.print(t, out, func() error { return writeRoute(t, out) })
+			})
+		},
+	}
+	to.add(show)
+	return show
+}
+
+func writeRoute(t terminal, out *consolepb.GetRouteResponse) error {
+	r := out.Route
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s\n  leads to  %s\n  stands in %s:%d, as number %d\n", plain(r.From), plain(r.Matches), plain(strings.Join(r.To, ", ")), plain(r.File), r.Line, r.Position)
+	for _, p := range out.Policies {
+		fmt.Fprintf(&b, "  policy    %s (%s:%d)\n", plain(p.Name), plain(p.File), p.Line)
+	}
+	for _, s := range out.Shadows {
+		fmt.Fprintf(&b, "  shadow    %s would have said %s %d times, and it was %s\n", plain(s.Policy), plain(s.Would), s.Count, plain(s.Outcome))
+	}
+	c := out.Coverage
+	fmt.Fprintf(&b, "  tests     %d, %d failed; %d of %d branches touched\n", c.GetTests(), c.GetFailed(), c.GetTouched(), c.GetBranches())
+	for _, u := range c.GetUntouched() {
+		fmt.Fprintf(&b, "            %s:%d: %s: never %s\n", plain(u.File), u.Line, plain(u.Rule), u.Never)
+	}
+	b.WriteByte('\n')
+	for line := range strings.Lines(out.Rego) {
+		fmt.Fprintln(&b, plain(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "  ")))
+	}
+	_, err := io.WriteString(t.out, b.String())
+	return err
 }
 
 func writeRoutes(t terminal, out *consolepb.ListRoutesResponse) error {

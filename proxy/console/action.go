@@ -48,11 +48,12 @@ var roles = map[Action]Role{
 	"ExplainDecision": RoleManager,
 	"ExplainRequest":  RoleManager,
 
-	"ListRoutes":   RoleViewer,
-	"GetRoute":     RoleViewer,
-	"ReplayConfig": RoleManager,
-	"GetStatus":    RoleViewer,
-	"GetActivity":  RoleViewer,
+	"ListRoutes":      RoleViewer,
+	"GetRoute":        RoleViewer,
+	"ListPolicyTests": RoleViewer,
+	"ReplayConfig":    RoleManager,
+	"GetStatus":       RoleViewer,
+	"GetActivity":     RoleViewer,
 }
 
 // May reports whether a reaches far enough for the action.

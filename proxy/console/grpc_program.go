@@ -19,6 +19,10 @@ func (g routeServer) GetRoute(ctx context.Context, r *consolepb.GetRouteRequest)
 	return call(ctx, r, g.s.GetRoute)
 }
 
+func (g routeServer) ListPolicyTests(ctx context.Context, r *consolepb.ListPolicyTestsRequest) (*consolepb.ListPolicyTestsResponse, error) {
+	return call(ctx, r, g.s.ListPolicyTests)
+}
+
 type statusServer struct {
 	consolepb.UnimplementedStatusServiceServer
 	s *Service

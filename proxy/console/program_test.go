@@ -39,6 +39,20 @@ func (f fakePolicies) Route(_ context.Context, id string) (*consolepb.GetRouteRe
 		Route: &consolepb.Route{Id: id, From: f.w.text, Name: f.w.text, To: []string{f.w.text}, File: f.w.text}, Allow: x.Allow, Deny: x.Deny,
 		Policies: []*consolepb.RoutePolicy{{Name: f.w.text, File: f.w.text, Explanation: f.w.text, Remediation: f.w.text}},
 		Shadows:  []*consolepb.ShadowDisagreement{{Policy: f.w.text, Outcome: f.w.text, Would: "allow", Count: 3}}, Rego: f.w.text + "\n" + f.w.text,
+		Coverage: &consolepb.Coverage{Tests: 3, Failed: 1, Touched: 4, Branches: 6, Untouched: []*consolepb.UntouchedRule{
+			{File: f.w.text, Line: 9, Policy: f.w.text, Rule: f.w.text, Never: "true"},
+		}},
+	}, nil
+}
+
+// PolicyTests are three in two files, of which the last failed.
+func (f fakePolicies) PolicyTests(context.Context) (*consolepb.ListPolicyTestsResponse, error) {
+	test := func(name string, line int32, problem string) *consolepb.PolicyTest {
+		return &consolepb.PolicyTest{Name: name + " " + f.w.text, File: "b" + f.w.text, Line: line, Subject: "policy " + name, Want: "allow", Problem: problem}
+	}
+	return &consolepb.ListPolicyTestsResponse{
+		Tests:    []*consolepb.PolicyTest{test("z", 9, ""), test("y", 3, ""), test("x", 20, "want allow, got deny "+f.w.text)},
+		Coverage: &consolepb.Coverage{Tests: 3, Failed: 1, Touched: 4, Branches: 6}, Faults: []string{f.w.text}, Whole: true,
 	}, nil
 }
 
@@ -117,13 +131,47 @@ func TestRoutesAreListedAsTheyAreTried(t *testing.T) {
 	}
 	viewer := w.signIn("viewer", nil)
 	page := w.get(viewer, "/routes/show?id=r1")
-	for _, want := range []string{"cardea policy test --coverage", "What allows", "app.example.com:3"} {
+	for _, want := range []string{"3 tests, 1 failed. They touched 4 of 6 branches", "app.example.com:9", "What allows", "app.example.com:3"} {
 		if !strings.Contains(page.Body.String(), want) {
 			t.Errorf("no %q:\n%s", want, page.Body)
 		}
 	}
 	if gone := w.get(viewer, "/routes/show"); gone.Code != http.StatusNotFound {
 		t.Errorf("a route that is none: status %d", gone.Code)
+	}
+}
+
+func TestPolicyTestsAreListedWithWhatFailedFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.text = "ops_test.yaml"
+	for _, tc := range []struct {
+		request *consolepb.ListPolicyTestsRequest
+		want    string
+	}{
+		{&consolepb.ListPolicyTestsRequest{}, "x y z"},
+		{&consolepb.ListPolicyTestsRequest{Failed: true}, "x"},
+		{&consolepb.ListPolicyTestsRequest{Search: "Y OPS"}, "y"},
+		{&consolepb.ListPolicyTestsRequest{Page: &consolepb.PageRequest{Order: "subject", Descending: true}}, "z y x"},
+		{&consolepb.ListPolicyTestsRequest{Page: &consolepb.PageRequest{Size: 2}}, "x y"},
+	} {
+		out, err := w.ListPolicyTests(t.Context(), as(RoleViewer), tc.request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, one := range out.Tests {
+			got = append(got, one.Name[:1])
+		}
+		if strings.Join(got, " ") != tc.want {
+			t.Errorf("%v: %v, want %s", tc.request, got, tc.want)
+		}
+	}
+	page := w.get(w.signIn("viewer", nil), "/routes/tests?failed=1").Body.String()
+	for _, want := range []string{"4 of 6 branches", "want allow, got deny", "Some files are no tests"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q:\n%s", want, page)
+		}
 	}
 }
 

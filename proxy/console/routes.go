@@ -15,6 +15,9 @@ type Configuration interface {
 	Routes(ctx context.Context) ([]*consolepb.Route, error)
 	// Route returns ErrNotFound for an id that no route has.
 	Route(ctx context.Context, id string) (*consolepb.GetRouteResponse, error)
+	// PolicyTests runs the tests beside the policies in force, all of them, in no
+	// order. The answer belongs to the reader.
+	PolicyTests(ctx context.Context) (*consolepb.ListPolicyTestsResponse, error)
 	// Replay decides recorded requests again by the configuration text, which is
 	// not kept and reads no file. What is wrong with it is part of the answer.
 	Replay(ctx context.Context, r *consolepb.ReplayConfigRequest) (*consolepb.ReplayConfigResponse, error)

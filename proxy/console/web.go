@@ -95,6 +95,7 @@ func (s *Server) routes() {
 
 	s.on("GET /routes", "ListRoutes", s.routesPage)
 	s.on("GET /routes/show", "GetRoute", s.routePage)
+	s.on("GET /routes/tests", "ListPolicyTests", s.policyTestsPage)
 	s.on("GET /replay", "ReplayConfig", s.askReplay)
 	s.on("POST /replay", "ReplayConfig", s.replay)
 }

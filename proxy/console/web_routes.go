@@ -26,8 +26,11 @@ func (s *Server) routesPage(v visit) error {
 		page.Lead = say("routes.lead.policy", name)
 		page.Search.Hidden = append(page.Search.Hidden, pages.Field{Name: "policy", Value: name})
 	}
+	if v.actor.May("ListPolicyTests") {
+		page.Actions = append(page.Actions, pages.Action{Label: say("tests.title"), URL: "/routes/tests"})
+	}
 	if v.actor.May("ReplayConfig") {
-		page.Actions = []pages.Action{{Label: say("replay.title"), URL: "/replay"}}
+		page.Actions = append(page.Actions, pages.Action{Label: say("replay.title"), URL: "/replay"})
 	}
 	for _, r := range out.Routes {
 		rules := pages.Cell{Text: fmt.Sprint(r.Rules), Sub: someOf(r.Policies, shownPolicies)}
@@ -74,7 +77,7 @@ func (s *Server) routePage(v visit) error {
 		Parts: []pages.Part{
 			{ID: "allow", Title: say("explain.allow"), Rules: halfOf(out.Allow), Empty: say("routes.allow.empty")},
 			{ID: "deny", Title: say("explain.deny"), Rules: halfOf(out.Deny), Empty: say("routes.deny.empty")},
-			policiesPart(out), shadowPart(out), coveragePart(),
+			policiesPart(out), shadowPart(out), coveragePart(out.Coverage),
 			{ID: "rego", Title: say("routes.rego"), Code: shortened(out.Rego), Empty: " "},
 		},
 	}
@@ -125,12 +128,6 @@ func shadowPart(out *consolepb.GetRouteResponse) pages.Part {
 		}})
 	}
 	return pages.Part{ID: "shadows", Title: say("routes.shadows"), Table: table}
-}
-
-// coveragePart says how tests and their coverage are had: they run beside the
-// files, where a change is reviewed, and not here.
-func coveragePart() pages.Part {
-	return pages.Part{ID: "coverage", Title: say("routes.coverage"), Code: "cardea policy test --coverage --config config.yaml POLICIES", More: say("routes.coverage.more")}
 }
 
 // maxShownRego bounds the Rego of a page, in bytes.

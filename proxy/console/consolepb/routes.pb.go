@@ -326,7 +326,8 @@ type GetRouteResponse struct {
 	Deny          *Rule                  `protobuf:"bytes,3,opt,name=deny,proto3" json:"deny,omitempty"`
 	Policies      []*RoutePolicy         `protobuf:"bytes,4,rep,name=policies,proto3" json:"policies,omitempty"`
 	Shadows       []*ShadowDisagreement  `protobuf:"bytes,5,rep,name=shadows,proto3" json:"shadows,omitempty"`
-	Rego          string                 `protobuf:"bytes,6,opt,name=rego,proto3" json:"rego,omitempty"` // what the rules become
+	Rego          string                 `protobuf:"bytes,6,opt,name=rego,proto3" json:"rego,omitempty"`         // what the rules become
+	Coverage      *Coverage              `protobuf:"bytes,7,opt,name=coverage,proto3" json:"coverage,omitempty"` // of these rules
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -401,6 +402,13 @@ func (x *GetRouteResponse) GetRego() string {
 		return x.Rego
 	}
 	return ""
+}
+
+func (x *GetRouteResponse) GetCoverage() *Coverage {
+	if x != nil {
+		return x.Coverage
+	}
+	return nil
 }
 
 type RoutePolicy struct {
@@ -565,6 +573,381 @@ func (x *ShadowDisagreement) GetCount() uint64 {
 	return 0
 }
 
+type ListPolicyTestsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Page          *PageRequest           `protobuf:"bytes,1,opt,name=page,proto3" json:"page,omitempty"`      // orders: result (its own, failed ones first), file, subject
+	Search        string                 `protobuf:"bytes,2,opt,name=search,proto3" json:"search,omitempty"`  // text in a test's name, file or subject
+	Failed        bool                   `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"` // only those that failed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPolicyTestsRequest) Reset() {
+	*x = ListPolicyTestsRequest{}
+	mi := &file_routes_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPolicyTestsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPolicyTestsRequest) ProtoMessage() {}
+
+func (x *ListPolicyTestsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_routes_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPolicyTestsRequest.ProtoReflect.Descriptor instead.
+func (*ListPolicyTestsRequest) Descriptor() ([]byte, []int) {
+	return file_routes_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListPolicyTestsRequest) GetPage() *PageRequest {
+	if x != nil {
+		return x.Page
+	}
+	return nil
+}
+
+func (x *ListPolicyTestsRequest) GetSearch() string {
+	if x != nil {
+		return x.Search
+	}
+	return ""
+}
+
+func (x *ListPolicyTestsRequest) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
+}
+
+type ListPolicyTestsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tests         []*PolicyTest          `protobuf:"bytes,1,rep,name=tests,proto3" json:"tests,omitempty"`
+	Page          *PageResponse          `protobuf:"bytes,2,opt,name=page,proto3" json:"page,omitempty"`
+	Coverage      *Coverage              `protobuf:"bytes,3,opt,name=coverage,proto3" json:"coverage,omitempty"` // of every rule that a test was about
+	Faults        []string               `protobuf:"bytes,4,rep,name=faults,proto3" json:"faults,omitempty"`     // files that are no tests, with their place
+	Whole         bool                   `protobuf:"varint,5,opt,name=whole,proto3" json:"whole,omitempty"`      // false: the tests took too long, and some were not run
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPolicyTestsResponse) Reset() {
+	*x = ListPolicyTestsResponse{}
+	mi := &file_routes_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPolicyTestsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPolicyTestsResponse) ProtoMessage() {}
+
+func (x *ListPolicyTestsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_routes_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPolicyTestsResponse.ProtoReflect.Descriptor instead.
+func (*ListPolicyTestsResponse) Descriptor() ([]byte, []int) {
+	return file_routes_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListPolicyTestsResponse) GetTests() []*PolicyTest {
+	if x != nil {
+		return x.Tests
+	}
+	return nil
+}
+
+func (x *ListPolicyTestsResponse) GetPage() *PageResponse {
+	if x != nil {
+		return x.Page
+	}
+	return nil
+}
+
+func (x *ListPolicyTestsResponse) GetCoverage() *Coverage {
+	if x != nil {
+		return x.Coverage
+	}
+	return nil
+}
+
+func (x *ListPolicyTestsResponse) GetFaults() []string {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+func (x *ListPolicyTestsResponse) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
+}
+
+// A PolicyTest is one of a *_test.yaml file, run on the policies in force.
+type PolicyTest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	File          string                 `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	Line          int32                  `protobuf:"varint,3,opt,name=line,proto3" json:"line,omitempty"`
+	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"` // the policy or the route that it is about
+	Want          string                 `protobuf:"bytes,5,opt,name=want,proto3" json:"want,omitempty"`       // allow, deny or sign-in
+	Problem       string                 `protobuf:"bytes,6,opt,name=problem,proto3" json:"problem,omitempty"` // what was not as wanted; empty where all was
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyTest) Reset() {
+	*x = PolicyTest{}
+	mi := &file_routes_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyTest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyTest) ProtoMessage() {}
+
+func (x *PolicyTest) ProtoReflect() protoreflect.Message {
+	mi := &file_routes_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyTest.ProtoReflect.Descriptor instead.
+func (*PolicyTest) Descriptor() ([]byte, []int) {
+	return file_routes_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *PolicyTest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PolicyTest) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *PolicyTest) GetLine() int32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *PolicyTest) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *PolicyTest) GetWant() string {
+	if x != nil {
+		return x.Want
+	}
+	return ""
+}
+
+func (x *PolicyTest) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+// Coverage says how far tests have gone through rules: a branch is a condition
+// that came out true, or false.
+type Coverage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tests         int32                  `protobuf:"varint,1,opt,name=tests,proto3" json:"tests,omitempty"` // about these rules
+	Failed        int32                  `protobuf:"varint,2,opt,name=failed,proto3" json:"failed,omitempty"`
+	Touched       int32                  `protobuf:"varint,3,opt,name=touched,proto3" json:"touched,omitempty"` // of branches
+	Branches      int32                  `protobuf:"varint,4,opt,name=branches,proto3" json:"branches,omitempty"`
+	Untouched     []*UntouchedRule       `protobuf:"bytes,5,rep,name=untouched,proto3" json:"untouched,omitempty"` // at most 200
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Coverage) Reset() {
+	*x = Coverage{}
+	mi := &file_routes_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Coverage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Coverage) ProtoMessage() {}
+
+func (x *Coverage) ProtoReflect() protoreflect.Message {
+	mi := &file_routes_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
+func (*Coverage) Descriptor() ([]byte, []int) {
+	return file_routes_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Coverage) GetTests() int32 {
+	if x != nil {
+		return x.Tests
+	}
+	return 0
+}
+
+func (x *Coverage) GetFailed() int32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *Coverage) GetTouched() int32 {
+	if x != nil {
+		return x.Touched
+	}
+	return 0
+}
+
+func (x *Coverage) GetBranches() int32 {
+	if x != nil {
+		return x.Branches
+	}
+	return 0
+}
+
+func (x *Coverage) GetUntouched() []*UntouchedRule {
+	if x != nil {
+		return x.Untouched
+	}
+	return nil
+}
+
+type UntouchedRule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	File          string                 `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	Line          int32                  `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
+	Policy        string                 `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
+	Rule          string                 `protobuf:"bytes,4,opt,name=rule,proto3" json:"rule,omitempty"`
+	Never         string                 `protobuf:"bytes,5,opt,name=never,proto3" json:"never,omitempty"` // true, false, or "true or false"
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UntouchedRule) Reset() {
+	*x = UntouchedRule{}
+	mi := &file_routes_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UntouchedRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UntouchedRule) ProtoMessage() {}
+
+func (x *UntouchedRule) ProtoReflect() protoreflect.Message {
+	mi := &file_routes_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UntouchedRule.ProtoReflect.Descriptor instead.
+func (*UntouchedRule) Descriptor() ([]byte, []int) {
+	return file_routes_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *UntouchedRule) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *UntouchedRule) GetLine() int32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *UntouchedRule) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *UntouchedRule) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *UntouchedRule) GetNever() string {
+	if x != nil {
+		return x.Never
+	}
+	return ""
+}
+
 var File_routes_proto protoreflect.FileDescriptor
 
 const file_routes_proto_rawDesc = "" +
@@ -595,14 +978,15 @@ const file_routes_proto_rawDesc = "" +
 	"\x06routes\x18\x01 \x03(\v2\x11.console.v1.RouteR\x06routes\x12,\n" +
 	"\x04page\x18\x02 \x01(\v2\x18.console.v1.PageResponseR\x04page\"!\n" +
 	"\x0fGetRouteRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\x8c\x02\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xbe\x02\n" +
 	"\x10GetRouteResponse\x12'\n" +
 	"\x05route\x18\x01 \x01(\v2\x11.console.v1.RouteR\x05route\x12&\n" +
 	"\x05allow\x18\x02 \x01(\v2\x10.console.v1.RuleR\x05allow\x12$\n" +
 	"\x04deny\x18\x03 \x01(\v2\x10.console.v1.RuleR\x04deny\x123\n" +
 	"\bpolicies\x18\x04 \x03(\v2\x17.console.v1.RoutePolicyR\bpolicies\x128\n" +
 	"\ashadows\x18\x05 \x03(\v2\x1e.console.v1.ShadowDisagreementR\ashadows\x12\x12\n" +
-	"\x04rego\x18\x06 \x01(\tR\x04rego\"\xc1\x01\n" +
+	"\x04rego\x18\x06 \x01(\tR\x04rego\x120\n" +
+	"\bcoverage\x18\a \x01(\v2\x14.console.v1.CoverageR\bcoverage\"\xc1\x01\n" +
 	"\vRoutePolicy\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x12\n" +
@@ -615,11 +999,42 @@ const file_routes_proto_rawDesc = "" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x14\n" +
 	"\x05would\x18\x03 \x01(\tR\x05would\x12\x14\n" +
-	"\x05count\x18\x04 \x01(\x04R\x05count2\xa2\x01\n" +
+	"\x05count\x18\x04 \x01(\x04R\x05count\"u\n" +
+	"\x16ListPolicyTestsRequest\x12+\n" +
+	"\x04page\x18\x01 \x01(\v2\x17.console.v1.PageRequestR\x04page\x12\x16\n" +
+	"\x06search\x18\x02 \x01(\tR\x06search\x12\x16\n" +
+	"\x06failed\x18\x03 \x01(\bR\x06failed\"\xd5\x01\n" +
+	"\x17ListPolicyTestsResponse\x12,\n" +
+	"\x05tests\x18\x01 \x03(\v2\x16.console.v1.PolicyTestR\x05tests\x12,\n" +
+	"\x04page\x18\x02 \x01(\v2\x18.console.v1.PageResponseR\x04page\x120\n" +
+	"\bcoverage\x18\x03 \x01(\v2\x14.console.v1.CoverageR\bcoverage\x12\x16\n" +
+	"\x06faults\x18\x04 \x03(\tR\x06faults\x12\x14\n" +
+	"\x05whole\x18\x05 \x01(\bR\x05whole\"\x90\x01\n" +
+	"\n" +
+	"PolicyTest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\tR\x04file\x12\x12\n" +
+	"\x04line\x18\x03 \x01(\x05R\x04line\x12\x18\n" +
+	"\asubject\x18\x04 \x01(\tR\asubject\x12\x12\n" +
+	"\x04want\x18\x05 \x01(\tR\x04want\x12\x18\n" +
+	"\aproblem\x18\x06 \x01(\tR\aproblem\"\xa7\x01\n" +
+	"\bCoverage\x12\x14\n" +
+	"\x05tests\x18\x01 \x01(\x05R\x05tests\x12\x16\n" +
+	"\x06failed\x18\x02 \x01(\x05R\x06failed\x12\x18\n" +
+	"\atouched\x18\x03 \x01(\x05R\atouched\x12\x1a\n" +
+	"\bbranches\x18\x04 \x01(\x05R\bbranches\x127\n" +
+	"\tuntouched\x18\x05 \x03(\v2\x19.console.v1.UntouchedRuleR\tuntouched\"y\n" +
+	"\rUntouchedRule\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\x05R\x04line\x12\x16\n" +
+	"\x06policy\x18\x03 \x01(\tR\x06policy\x12\x12\n" +
+	"\x04rule\x18\x04 \x01(\tR\x04rule\x12\x14\n" +
+	"\x05never\x18\x05 \x01(\tR\x05never2\xfe\x01\n" +
 	"\fRouteService\x12K\n" +
 	"\n" +
 	"ListRoutes\x12\x1d.console.v1.ListRoutesRequest\x1a\x1e.console.v1.ListRoutesResponse\x12E\n" +
-	"\bGetRoute\x12\x1b.console.v1.GetRouteRequest\x1a\x1c.console.v1.GetRouteResponseB8Z6github.com/cardea-proxy/cardea/proxy/console/consolepbb\x06proto3"
+	"\bGetRoute\x12\x1b.console.v1.GetRouteRequest\x1a\x1c.console.v1.GetRouteResponse\x12Z\n" +
+	"\x0fListPolicyTests\x12\".console.v1.ListPolicyTestsRequest\x1a#.console.v1.ListPolicyTestsResponseB8Z6github.com/cardea-proxy/cardea/proxy/console/consolepbb\x06proto3"
 
 var (
 	file_routes_proto_rawDescOnce sync.Once
@@ -633,37 +1048,50 @@ func file_routes_proto_rawDescGZIP() []byte {
 	return file_routes_proto_rawDescData
 }
 
-var file_routes_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_routes_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_routes_proto_goTypes = []any{
-	(*Route)(nil),              // 0: console.v1.Route
-	(*ListRoutesRequest)(nil),  // 1: console.v1.ListRoutesRequest
-	(*ListRoutesResponse)(nil), // 2: console.v1.ListRoutesResponse
-	(*GetRouteRequest)(nil),    // 3: console.v1.GetRouteRequest
-	(*GetRouteResponse)(nil),   // 4: console.v1.GetRouteResponse
-	(*RoutePolicy)(nil),        // 5: console.v1.RoutePolicy
-	(*ShadowDisagreement)(nil), // 6: console.v1.ShadowDisagreement
-	(*PageRequest)(nil),        // 7: console.v1.PageRequest
-	(*PageResponse)(nil),       // 8: console.v1.PageResponse
-	(*Rule)(nil),               // 9: console.v1.Rule
+	(*Route)(nil),                   // 0: console.v1.Route
+	(*ListRoutesRequest)(nil),       // 1: console.v1.ListRoutesRequest
+	(*ListRoutesResponse)(nil),      // 2: console.v1.ListRoutesResponse
+	(*GetRouteRequest)(nil),         // 3: console.v1.GetRouteRequest
+	(*GetRouteResponse)(nil),        // 4: console.v1.GetRouteResponse
+	(*RoutePolicy)(nil),             // 5: console.v1.RoutePolicy
+	(*ShadowDisagreement)(nil),      // 6: console.v1.ShadowDisagreement
+	(*ListPolicyTestsRequest)(nil),  // 7: console.v1.ListPolicyTestsRequest
+	(*ListPolicyTestsResponse)(nil), // 8: console.v1.ListPolicyTestsResponse
+	(*PolicyTest)(nil),              // 9: console.v1.PolicyTest
+	(*Coverage)(nil),                // 10: console.v1.Coverage
+	(*UntouchedRule)(nil),           // 11: console.v1.UntouchedRule
+	(*PageRequest)(nil),             // 12: console.v1.PageRequest
+	(*PageResponse)(nil),            // 13: console.v1.PageResponse
+	(*Rule)(nil),                    // 14: console.v1.Rule
 }
 var file_routes_proto_depIdxs = []int32{
-	7,  // 0: console.v1.ListRoutesRequest.page:type_name -> console.v1.PageRequest
+	12, // 0: console.v1.ListRoutesRequest.page:type_name -> console.v1.PageRequest
 	0,  // 1: console.v1.ListRoutesResponse.routes:type_name -> console.v1.Route
-	8,  // 2: console.v1.ListRoutesResponse.page:type_name -> console.v1.PageResponse
+	13, // 2: console.v1.ListRoutesResponse.page:type_name -> console.v1.PageResponse
 	0,  // 3: console.v1.GetRouteResponse.route:type_name -> console.v1.Route
-	9,  // 4: console.v1.GetRouteResponse.allow:type_name -> console.v1.Rule
-	9,  // 5: console.v1.GetRouteResponse.deny:type_name -> console.v1.Rule
+	14, // 4: console.v1.GetRouteResponse.allow:type_name -> console.v1.Rule
+	14, // 5: console.v1.GetRouteResponse.deny:type_name -> console.v1.Rule
 	5,  // 6: console.v1.GetRouteResponse.policies:type_name -> console.v1.RoutePolicy
 	6,  // 7: console.v1.GetRouteResponse.shadows:type_name -> console.v1.ShadowDisagreement
-	1,  // 8: console.v1.RouteService.ListRoutes:input_type -> console.v1.ListRoutesRequest
-	3,  // 9: console.v1.RouteService.GetRoute:input_type -> console.v1.GetRouteRequest
-	2,  // 10: console.v1.RouteService.ListRoutes:output_type -> console.v1.ListRoutesResponse
-	4,  // 11: console.v1.RouteService.GetRoute:output_type -> console.v1.GetRouteResponse
-	10, // [10:12] is the sub-list for method output_type
-	8,  // [8:10] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	10, // 8: console.v1.GetRouteResponse.coverage:type_name -> console.v1.Coverage
+	12, // 9: console.v1.ListPolicyTestsRequest.page:type_name -> console.v1.PageRequest
+	9,  // 10: console.v1.ListPolicyTestsResponse.tests:type_name -> console.v1.PolicyTest
+	13, // 11: console.v1.ListPolicyTestsResponse.page:type_name -> console.v1.PageResponse
+	10, // 12: console.v1.ListPolicyTestsResponse.coverage:type_name -> console.v1.Coverage
+	11, // 13: console.v1.Coverage.untouched:type_name -> console.v1.UntouchedRule
+	1,  // 14: console.v1.RouteService.ListRoutes:input_type -> console.v1.ListRoutesRequest
+	3,  // 15: console.v1.RouteService.GetRoute:input_type -> console.v1.GetRouteRequest
+	7,  // 16: console.v1.RouteService.ListPolicyTests:input_type -> console.v1.ListPolicyTestsRequest
+	2,  // 17: console.v1.RouteService.ListRoutes:output_type -> console.v1.ListRoutesResponse
+	4,  // 18: console.v1.RouteService.GetRoute:output_type -> console.v1.GetRouteResponse
+	8,  // 19: console.v1.RouteService.ListPolicyTests:output_type -> console.v1.ListPolicyTestsResponse
+	17, // [17:20] is the sub-list for method output_type
+	14, // [14:17] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_routes_proto_init() }
@@ -679,7 +1107,7 @@ func file_routes_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_routes_proto_rawDesc), len(file_routes_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

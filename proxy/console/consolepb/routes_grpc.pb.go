@@ -21,8 +21,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	RouteService_ListRoutes_FullMethodName = "/console.v1.RouteService/ListRoutes"
-	RouteService_GetRoute_FullMethodName   = "/console.v1.RouteService/GetRoute"
+	RouteService_ListRoutes_FullMethodName      = "/console.v1.RouteService/ListRoutes"
+	RouteService_GetRoute_FullMethodName        = "/console.v1.RouteService/GetRoute"
+	RouteService_ListPolicyTests_FullMethodName = "/console.v1.RouteService/ListPolicyTests"
 )
 
 // RouteServiceClient is the client API for RouteService service.
@@ -35,6 +36,9 @@ type RouteServiceClient interface {
 	ListRoutes(ctx context.Context, in *ListRoutesRequest, opts ...grpc.CallOption) (*ListRoutesResponse, error)
 	// GetRoute shows one route with its rules. It needs the role viewer.
 	GetRoute(ctx context.Context, in *GetRouteRequest, opts ...grpc.CallOption) (*GetRouteResponse, error)
+	// ListPolicyTests runs the tests that lie beside the policies in force, and
+	// says which branches of rules none has touched. It needs the role viewer.
+	ListPolicyTests(ctx context.Context, in *ListPolicyTestsRequest, opts ...grpc.CallOption) (*ListPolicyTestsResponse, error)
 }
 
 type routeServiceClient struct {
@@ -65,6 +69,16 @@ func (c *routeServiceClient) GetRoute(ctx context.Context, in *GetRouteRequest, 
 	return out, nil
 }
 
+func (c *routeServiceClient) ListPolicyTests(ctx context.Context, in *ListPolicyTestsRequest, opts ...grpc.CallOption) (*ListPolicyTestsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPolicyTestsResponse)
+	err := c.cc.Invoke(ctx, RouteService_ListPolicyTests_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RouteServiceServer is the server API for RouteService service.
 // All implementations must embed UnimplementedRouteServiceServer
 // for forward compatibility.
@@ -75,6 +89,9 @@ type RouteServiceServer interface {
 	ListRoutes(context.Context, *ListRoutesRequest) (*ListRoutesResponse, error)
 	// GetRoute shows one route with its rules. It needs the role viewer.
 	GetRoute(context.Context, *GetRouteRequest) (*GetRouteResponse, error)
+	// ListPolicyTests runs the tests that lie beside the policies in force, and
+	// says which branches of rules none has touched. It needs the role viewer.
+	ListPolicyTests(context.Context, *ListPolicyTestsRequest) (*ListPolicyTestsResponse, error)
 	mustEmbedUnimplementedRouteServiceServer()
 }
 
@@ -90,6 +107,9 @@ func (UnimplementedRouteServiceServer) ListRoutes(context.Context, *ListRoutesRe
 }
 func (UnimplementedRouteServiceServer) GetRoute(context.Context, *GetRouteRequest) (*GetRouteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetRoute not implemented")
+}
+func (UnimplementedRouteServiceServer) ListPolicyTests(context.Context, *ListPolicyTestsRequest) (*ListPolicyTestsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPolicyTests not implemented")
 }
 func (UnimplementedRouteServiceServer) mustEmbedUnimplementedRouteServiceServer() {}
 func (UnimplementedRouteServiceServer) testEmbeddedByValue()                      {}
@@ -148,6 +168,24 @@ func _RouteService_GetRoute_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RouteService_ListPolicyTests_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPolicyTestsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RouteServiceServer).ListPolicyTests(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RouteService_ListPolicyTests_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RouteServiceServer).ListPolicyTests(ctx, req.(*ListPolicyTestsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RouteService_ServiceDesc is the grpc.ServiceDesc for RouteService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -162,6 +200,10 @@ var RouteService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetRoute",
 			Handler:    _RouteService_GetRoute_Handler,
+		},
+		{
+			MethodName: "ListPolicyTests",
+			Handler:    _RouteService_ListPolicyTests_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
