@@ -373,8 +373,10 @@ func TestAViewBeginsAnewOnAnotherStore(t *testing.T) {
 
 func TestALeavingCallerDoesNotSpoilTheReadForOthers(t *testing.T) {
 	bubble(t, func(t *testing.T, b *broker) {
-		v := b.runView(databroker.ViewOptions{})
+		conn := &feedless{ClientConn: b.dial()}
+		v := b.runView(databroker.ViewOptions{Client: b.clientOn(conn)})
 		settle(t, v)
+		conn.silent.Store(true) // the feed must not be faster than the reads
 		putSession(t, b.client, session("s1"))
 		b.network.hush()
 		ctx, cancel := context.WithCancel(t.Context())
