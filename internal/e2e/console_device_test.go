@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // follows clicks what a selector finds, once it is seen.
@@ -132,9 +133,12 @@ func TestAnAdministratorAndDevicesInChromium(t *testing.T) {
 	t.Run("the administrator makes a link for one person", func(t *testing.T) {
 		a.do(t, a.ctx, chromedp.Navigate(devices))
 		a.follows(t, a.ctx, `.acts a[href="/devices/enroll"]`)
+		a.modal(t)
+		a.do(t, a.ctx, chromedp.KeyEvent(kb.Escape))
+		a.follows(t, a.ctx, `.acts a[href="/devices/enroll"]`)
 		a.do(t, a.ctx, chromedp.WaitVisible(chromedp.CSS("#q")), chromedp.SendKeys(chromedp.CSS("#q"), "engineer@"), chromedp.Click(chromedp.CSS("form.find button")))
 		a.shows(t, a.ctx, "1 person")
-		a.follows(t, a.ctx, ".data .do a")
+		a.follows(t, a.ctx, "dialog .data .do a")
 		a.do(t, a.ctx, chromedp.WaitVisible(chromedp.CSS("#r-redirect_url")), chromedp.SendKeys(chromedp.CSS("#r-redirect_url"), "https://evil.example/"),
 			chromedp.Click(chromedp.CSS("form.ask button")), chromedp.WaitVisible(chromedp.CSS("#e-redirect_url")))
 		a.clean(t, 400)
@@ -144,6 +148,7 @@ func TestAnAdministratorAndDevicesInChromium(t *testing.T) {
 		if link, err = chromedp.Run(a.ctx, chromedp.Evaluate[string](`document.getElementById("enrollment-link").textContent`)); err != nil || !strings.HasPrefix(link, ceremony+"?") {
 			t.Fatalf("the link %q, %v", link, err)
 		}
+		a.modal(t)
 		a.fits(t, a.ctx)
 		a.clean(t)
 	})
@@ -200,6 +205,21 @@ func TestAnAdministratorAndDevicesInChromium(t *testing.T) {
 			t.Error("the log or the audit has the address of a link")
 		}
 	})
+}
+
+// modal checks that a dialog lies on the page: the keyboard goes round in it,
+// and what is beneath cannot be reached.
+func (b *chromium) modal(t testing.TB) {
+	t.Helper()
+	b.do(t, b.ctx, chromedp.WaitVisible(chromedp.CSS("dialog[aria-modal=true] main")))
+	for range 40 {
+		inside, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`document.querySelector(".beneath").inert &&
+			(document.activeElement === document.body || document.activeElement.closest("dialog") !== null)`))
+		if err != nil || !inside {
+			t.Fatalf("the keyboard leaves the dialog: %v", err)
+		}
+		b.do(t, b.ctx, chromedp.KeyEvent(kb.Tab))
+	}
 }
 
 // TestDevicesByCommand decides about devices from a terminal.

@@ -15,9 +15,22 @@ type Console struct {
 	Role     string    // of the person, in words
 	Notice   Notice    // what has just been done; the zero value is nothing
 	Token    string    // goes with every form of the page
+	Over     *Over     // the page is a modal dialog over another; nil is none
 }
 
 func (c Console) sections() []Section { return c.Sections }
+
+func (c Console) over() *Over { return c.Over }
+
+// Over is the page that a modal dialog lies on. It is seen and out of reach:
+// the dialog needs no script, and every step of it has an address.
+type Over struct {
+	Label  string // of the dialog, for those who hear it
+	Title  string // of the page beneath
+	Table  Table  // beneath
+	Close  Action
+	Escape bool // the key closes, too
+}
 
 // A Section is one entry of the navigation.
 type Section struct {

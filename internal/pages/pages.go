@@ -156,6 +156,7 @@ type document struct {
 	Frame   Frame
 	// Sections are the navigation of the console, nil elsewhere.
 	Sections []Section
+	Over     *Over // what a dialog of the console lies on, nil elsewhere
 	View     any
 }
 
@@ -176,6 +177,9 @@ func (p *Pages) render(g page) Answer {
 	}
 	if c, ok := g.view.(interface{ sections() []Section }); ok {
 		d.Sections = c.sections()
+	}
+	if c, ok := g.view.(interface{ over() *Over }); ok {
+		d.Over = c.over()
 	}
 	csp := g.policy
 	csp.style = style.source

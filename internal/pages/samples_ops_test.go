@@ -98,3 +98,19 @@ func TestChartsAreHonest(t *testing.T) {
 		t.Error("something is drawn of nothing")
 	}
 }
+
+// sampleConsoleDialog is a form over a full table.
+func sampleConsoleDialog() ConsoleForm {
+	v, beneath := sampleConsoleForm(), sampleConsoleList()
+	beneath.Table.Rows = beneath.Table.Rows[:8]
+	v.Over = &Over{Label: "New enrollment", Title: beneath.Title, Table: beneath.Table, Close: Action{"Close", "/devices"}, Escape: true}
+	return v
+}
+
+// sampleConsoleChoice is a table in a dialog.
+func sampleConsoleChoice() ConsoleList {
+	v := sampleConsoleList()
+	v.Table.Rows = v.Table.Rows[:20]
+	v.Over = sampleConsoleDialog().Over
+	return v
+}

@@ -104,6 +104,8 @@ func samples(p *Pages) map[string]Answer {
 		"console-empty":    p.ConsoleList(ConsoleList{Console: sampleConsole(), Title: "Sessions", Count: "0 sessions", Table: Table{Empty: "Nobody is signed in."}}),
 		"console-detail":   p.ConsoleDetail(sampleConsoleDetail()),
 		"console-form":     p.ConsoleForm(sampleConsoleForm()),
+		"console-dialog":   p.ConsoleForm(sampleConsoleDialog()),
+		"console-choice":   p.ConsoleList(sampleConsoleChoice()),
 		"console-note":     p.ConsoleNote(ConsoleNote{Console: sampleConsole(), Status: 403, Tone: ToneDeny, Name: "Not allowed", Title: "Your role does not reach that far", Lead: "Your role is viewer.", Next: "Ask an administrator.", Action: Action{Label: "Start", URL: "/"}, Pairs: sampleConsoleDetail().Pairs}),
 		"signedout":        p.SignedOut(SignedOut{SignInURL: "/.pomerium/"}),
 		"redirect":         p.Redirect("https://grafana.analytical.example/d/1?x=1&y='2'"),

@@ -12,10 +12,41 @@ import (
 const valueSuspicious = "suspicious"
 
 func (s *Server) devicesPage(v visit) error {
+	page, err := s.devicesList(v, 0)
+	if err != nil {
+		return err
+	}
+	s.o.Pages.ConsoleList(page).Send(v.w)
+	return nil
+}
+
+// overDevices makes a page a dialog over the devices.
+func (s *Server) overDevices(v visit, label string, escape bool) (pages.Console, error) {
+	frame := s.frame(v, "/devices")
+	beneath := v
+	beneath.r = v.r.Clone(v.r.Context())
+	beneath.r.URL.RawQuery = "" // which is about the dialog
+	list, err := s.devicesList(beneath, seenBeneath)
+	if err != nil {
+		return frame, err
+	}
+	frame.Over = &pages.Over{
+		Label: label, Title: list.Title, Table: list.Table, Escape: escape,
+		Close: pages.Action{Label: say("close"), URL: "/devices"},
+	}
+	return frame, nil
+}
+
+// seenBeneath is how many rows are seen around a dialog.
+const seenBeneath = 8
+
+// devicesList is the page of devices; size 0 is that of every list.
+func (s *Server) devicesList(v visit, size int32) (pages.ConsoleList, error) {
 	t := v.table("/devices", "state", "type", "counter", "user")
 	req := &consolepb.ListDevicesRequest{
 		Page: t.page(), Search: t.get("q"), UserKey: t.get("user"), Type: t.get("type"), Suspicious: t.get("counter") == valueSuspicious,
 	}
+	req.Page.Size = size
 	switch t.get("state") {
 	case "approved":
 		req.State = consolepb.DeviceState_DEVICE_STATE_APPROVED
@@ -24,7 +55,7 @@ func (s *Server) devicesPage(v visit) error {
 	}
 	out, err := s.o.Service.ListDevices(v.r.Context(), v.actor, req)
 	if err != nil {
-		return err
+		return pages.ConsoleList{}, err
 	}
 	page := pages.ConsoleList{
 		Console: s.frame(v, "/devices"), Title: say("devices.title"), Lead: say("devices.lead"),
@@ -49,8 +80,7 @@ func (s *Server) devicesPage(v visit) error {
 	if v.actor.May("CreateEnrollmentLink") {
 		page.Actions = append(page.Actions, pages.Action{Label: say("enroll"), URL: "/devices/enroll"})
 	}
-	s.o.Pages.ConsoleList(page).Send(v.w)
-	return nil
+	return page, nil
 }
 
 // deviceRow is one line of a table of devices, in the columns of devicesPage.

@@ -29,8 +29,12 @@ func (s *Server) choosePerson(v visit) error {
 	if err != nil {
 		return err
 	}
+	frame, err := s.overDevices(v, say("enroll.title"), true)
+	if err != nil {
+		return err
+	}
 	page := pages.ConsoleList{
-		Console: s.frame(v, "/devices"), Title: say("enroll.choose.title"), Lead: say("enroll.choose.lead"), Search: t.search("users.search"),
+		Console: frame, Title: say("enroll.choose.title"), Lead: say("enroll.choose.lead"), Search: t.search("users.search"),
 		Count: countOf("users", out.Page.GetTotal()),
 		Table: pages.Table{Caption: say("users.caption"), Empty: say("users.empty"), Columns: []pages.Column{
 			t.column("users.person", "name", true, false), {Label: say("users.groups")}, {Label: say("users.devices")},
@@ -55,6 +59,10 @@ func (s *Server) askEnroll(v visit, key string, r *consolepb.CreateEnrollmentLin
 	if err != nil {
 		return err
 	}
+	frame, err := s.overDevices(v, say("enroll.title"), true)
+	if err != nil {
+		return err
+	}
 	who := called(out.User.Name, out.User.Email, key)
 	rows := []pages.FormRow{
 		{Name: "redirect_url", Label: say("enroll.redirect"), Kind: "url", Value: r.RedirectUrl, Hint: say("enroll.redirect.hint")},
@@ -68,7 +76,7 @@ func (s *Server) askEnroll(v visit, key string, r *consolepb.CreateEnrollmentLin
 		rows[2].Options = append(rows[2].Options, pages.Option{Value: d, Label: say("enroll.valid." + d), Chosen: valid == d})
 	}
 	form := pages.ConsoleForm{
-		Console: s.frame(v, "/devices"), Title: say("enroll.title"), Lead: say("enroll.lead", who),
+		Console: frame, Title: say("enroll.title"), Lead: say("enroll.lead", who),
 		Pairs:  []pages.Pair{{Label: say("users.person"), Cell: pages.Cell{Text: who, Sub: out.User.Email}}},
 		Action: "/devices/enroll", Hidden: []pages.Field{{Name: "key", Value: key}}, Rows: rows, Button: say("enroll.button"),
 		Back: pages.Action{Label: say("enroll.again"), URL: "/devices/enroll"},
@@ -103,14 +111,16 @@ func (s *Server) enroll(v visit) error {
 	if err != nil {
 		return err
 	}
-	s.showLink(v, out)
-	return nil
+	return s.showLink(v, out)
 }
 
 // showLink shows a new link, this once: no address leads back to it.
-func (s *Server) showLink(v visit, out *consolepb.CreateEnrollmentLinkResponse) {
+func (s *Server) showLink(v visit, out *consolepb.CreateEnrollmentLinkResponse) error {
 	l := out.Link
-	frame := s.frame(v, "/devices")
+	frame, err := s.overDevices(v, say("enroll.done.title"), false) // a key pressed too often would lose it
+	if err != nil {
+		frame = s.frame(v, "/devices") // the link is made, and must be shown
+	}
 	frame.Notice = pages.Notice{Text: say("enroll.done"), Tone: pages.ToneAllow}
 	s.o.Pages.ConsoleDetail(pages.ConsoleDetail{
 		Console: frame, Title: say("enroll.done.title"),
@@ -124,4 +134,5 @@ func (s *Server) showLink(v visit, out *consolepb.CreateEnrollmentLinkResponse) 
 		},
 		Actions: []pages.Action{{Label: say("enroll"), URL: "/devices/enroll"}},
 	}).Send(v.w)
+	return nil
 }

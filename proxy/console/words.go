@@ -51,6 +51,7 @@ var ownWords = map[string]string{
 	"nav.devices":  "Devices",
 
 	"any":            "Any",
+	"close":          "Close",
 	"cancel":         "Cancel",
 	"to.start":       "Go to the start of the console",
 	"pair.person":    "Signed in as",
