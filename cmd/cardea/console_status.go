@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"os"
 	"slices"
 	"time"
 
@@ -20,6 +21,10 @@ func (h insight) Status(ctx context.Context) *consolepb.GetStatusResponse {
 	ctx, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()
 	out := &consolepb.GetStatusResponse{Version: version, StartedAt: timestamppb.New(h.started), Envoy: h.envoyState(ctx), Recording: h.recording()}
+	out.Instance, _ = os.Hostname() // "" is shown as nothing
+	out.Instance = policy.Visible(out.Instance)
+	streams := h.authorize.LeashStats()
+	out.Streams = &consolepb.Streams{Open: int32(streams.Open), Begun: streams.Opened, Ended: streams.Ended}
 	_, err := h.store.Position(ctx)
 	out.StoreAnswers = err == nil
 	if now := h.reloader.active.Load(); now != nil {

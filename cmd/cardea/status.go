@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -34,6 +36,7 @@ func statusCommand(env *viper.Viper, t terminal) *cobra.Command {
 func writeStatus(t terminal, s *consolepb.GetStatusResponse) error {
 	w := tabwriter.NewWriter(t.out, 0, 4, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	line("instance", "%s", plain(s.Instance))
 	line("version", "%s", plain(s.Version))
 	line("started", "%s", moment(s.StartedAt))
 	line("configuration", "generation %d, %d routes, from %s", s.Generation, s.Routes, plain(strings.Join(s.Files, ", ")))
@@ -48,6 +51,10 @@ func writeStatus(t terminal, s *consolepb.GetStatusResponse) error {
 	line("envoy", "%s, started again %d times", answers(s.GetEnvoy().GetAnswers()), s.GetEnvoy().GetRestarts())
 	if refusal := s.GetEnvoy().GetRefusal(); refusal != "" {
 		line("", "refuses: %s", plain(refusal))
+	}
+	line("streams", "%d open, %d begun", s.GetStreams().GetOpen(), s.GetStreams().GetBegun())
+	for _, reason := range slices.Sorted(maps.Keys(s.GetStreams().GetEnded())) {
+		line("", "%d ended: %s", s.Streams.Ended[reason], plain(reason))
 	}
 	line("store", "%s", answers(s.StoreAnswers))
 	if r := s.GetRecording(); r.GetOn() {

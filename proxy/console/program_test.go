@@ -78,6 +78,7 @@ func (f fakePolicies) Replay(ctx context.Context, r *consolepb.ReplayConfigReque
 
 func (f fakePolicies) Status(context.Context) *consolepb.GetStatusResponse {
 	return &consolepb.GetStatusResponse{
+		Instance: f.w.text, Streams: &consolepb.Streams{Open: 2, Begun: 5, Ended: map[string]uint64{"closed": 2, "revoked": 1}},
 		Version: f.w.text, StartedAt: timestamppb.New(f.w.clock.now()), Generation: 3, Routes: 3, Files: []string{f.w.text},
 		LastReload: &consolepb.Reload{At: timestamppb.New(f.w.clock.now()), Errors: []string{f.w.text}},
 		Envoy:      &consolepb.Envoy{Restarts: 1, Refusal: f.w.text}, Recording: &consolepb.Recording{On: true, Dropped: 1},
@@ -224,7 +225,7 @@ func TestTheOverviewSaysWhatIsWrong(t *testing.T) {
 	page := w.get(w.signIn("viewer", nil), "/")
 	body := page.Body.String()
 	for _, want := range []string{
-		say("overview.unwell"), w.text, say("overview.envoy.away"), say("overview.store.away"), "ends at", "<svg", "<rect", "<table", "started again 1 times",
+		say("overview.unwell"), w.text, say("overview.envoy.away"), say("overview.store.away"), "ends at", "<svg", "<rect", "<table", "started again 1 times", "2 open, 5 begun", "2 closed, 1 revoked",
 	} {
 		if page.Code != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("status %d, no %q:\n%s", page.Code, want, body)

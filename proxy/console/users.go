@@ -110,7 +110,7 @@ func (s *Service) GetUser(ctx context.Context, a Actor, r *consolepb.GetUserRequ
 		if o := m.owned[r.GetKey()]; o != nil {
 			for _, d := range o.devices {
 				out.Devices = append(out.Devices, &consolepb.UserDevice{
-					Id: d.id, Name: d.name, Type: d.kind, Model: d.model, Approved: d.approved,
+					Id: d.id, Name: d.name, Type: d.kind, Model: d.model, Approved: d.approved, Attested: d.attested,
 					EnrolledAt: stamp(d.enrolled), LastUsedAt: stamp(d.used),
 				})
 			}

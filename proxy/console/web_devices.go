@@ -90,13 +90,25 @@ func (v visit) deviceRow(d *consolepb.Device) pages.Row {
 		state.Sub = say("devices.suspicious")
 	}
 	row := pages.Row{Cells: []pages.Cell{
-		{Text: called(d.Name, d.Id), Sub: d.Model, Link: withQuery("/devices/show", "id", d.Id)},
+		{Text: called(d.Name, d.Id), Sub: modelOf(d), Link: withQuery("/devices/show", "id", d.Id)},
 		personCell(d.UserKey, d.UserName, d.UserEmail), state, {Text: typeWord(d.Type)}, timeCell(d.EnrolledAt), timeCell(d.LastUsedAt),
 	}}
 	if !d.Approved && v.actor.May("ApproveDevice") {
 		row.Actions = []pages.Action{{Label: say("devices.approve"), URL: withQuery("/devices/approve", "id", d.Id)}}
 	}
 	return row
+}
+
+// modelOf is the model of a device. Where no maker vouches for it, whoever made
+// the key may have called it anything.
+func modelOf(d interface {
+	GetModel() string
+	GetAttested() bool
+}) string {
+	if d.GetModel() == "" || d.GetAttested() {
+		return d.GetModel()
+	}
+	return d.GetModel() + ", " + say("devices.model.claimed")
 }
 
 func deviceState(approved bool) pages.Cell {
@@ -125,7 +137,7 @@ func (s *Server) devicePage(v visit) error {
 	d, state := out.Device, deviceState(out.Device.Approved)
 	page := pages.ConsoleDetail{
 		Console: s.frame(v, "/devices"), State: pages.Notice{Text: state.Text, Tone: state.Tone},
-		Title: called(d.Name, d.Id), Sub: d.Model, Back: pages.Action{Label: say("devices.back"), URL: "/devices"},
+		Title: called(d.Name, d.Id), Sub: modelOf(d), Back: pages.Action{Label: say("devices.back"), URL: "/devices"},
 		Pairs: devicePairs(out), Parts: []pages.Part{historyPart(out.History)},
 	}
 	for _, one := range []struct {
@@ -170,7 +182,7 @@ func devicePairs(out *consolepb.GetDeviceResponse) []pages.Pair {
 		{Label: say("devices.id"), Cell: pages.Cell{Text: d.Id, Code: true, Copy: "device-id"}},
 		{Label: say("devices.person"), Cell: personCell(d.UserKey, d.UserName, d.UserEmail)},
 		{Label: say("devices.type"), Cell: pages.Cell{Text: typeWord(d.Type)}},
-		{Label: say("devices.model"), Cell: pages.Cell{Text: orWord(d.Model, "devices.model.unknown"), Sub: out.Aaguid}},
+		{Label: say("devices.model"), Cell: pages.Cell{Text: orWord(modelOf(d), "devices.model.unknown"), Sub: out.Aaguid}},
 		{Label: say("devices.origin"), Cell: pages.Cell{Text: say(vouched), Sub: out.Format}},
 		{Label: say("devices.key"), Cell: pages.Cell{Text: say(kept)}},
 		{Label: say("devices.verified"), Cell: pages.Cell{Text: say(asked)}},

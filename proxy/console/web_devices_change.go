@@ -35,7 +35,7 @@ func (s *Server) askDevice(v visit, word string, danger bool) error {
 // askedPairs are the facts that a decision about a device is made by.
 func askedPairs(out *consolepb.GetDeviceResponse) []pages.Pair {
 	d := out.Device
-	pairs := []pages.Pair{{Label: say("devices.name"), Cell: pages.Cell{Text: called(d.Name, d.Id), Sub: d.Model}}}
+	pairs := []pages.Pair{{Label: say("devices.name"), Cell: pages.Cell{Text: called(d.Name, d.Id), Sub: modelOf(d)}}}
 	for _, p := range devicePairs(out) {
 		switch p.Label {
 		case say("devices.id"):

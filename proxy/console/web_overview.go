@@ -2,6 +2,8 @@ package console
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,6 +89,7 @@ func statusPairs(st *consolepb.GetStatusResponse) []pages.Pair {
 		envoy.Sub = fmt.Sprintf(say("overview.envoy.restarts"), n)
 	}
 	return []pages.Pair{
+		{Label: say("overview.instance"), Cell: pages.Cell{Text: called(st.Instance, " ")}},
 		{Label: say("overview.version"), Cell: pages.Cell{Text: st.Version}},
 		{Label: say("overview.started"), Cell: exactCell(st.StartedAt)},
 		{Label: say("overview.generation"), Cell: pages.Cell{Text: fmt.Sprint(st.Generation), Sub: strings.Join(st.Files[:min(len(st.Files), shownPolicies)], ", ")}},
@@ -95,8 +98,22 @@ func statusPairs(st *consolepb.GetStatusResponse) []pages.Pair {
 		{Label: say("sessions.title"), Cell: countCell(st.Sessions, "/sessions")},
 		{Label: say("users.title"), Cell: countCell(st.People, "/users")},
 		{Label: say("overview.envoy"), Cell: envoy},
+		{Label: say("overview.streams"), Cell: streamsCell(st.GetStreams())},
 		{Label: say("nav.decisions"), Cell: recorded},
 	}
+}
+
+// streamsCell says how many streams are open, and why others came to an end.
+func streamsCell(s *consolepb.Streams) pages.Cell {
+	var ended []string
+	for _, reason := range slices.Sorted(maps.Keys(s.GetEnded())) {
+		ended = append(ended, fmt.Sprintf("%d %s", s.GetEnded()[reason], reason))
+	}
+	c := pages.Cell{Text: fmt.Sprintf(say("overview.streams.open"), s.GetOpen(), s.GetBegun())}
+	if len(ended) > 0 {
+		c.Sub = fmt.Sprintf(say("overview.streams.ended"), strings.Join(ended, ", "))
+	}
+	return c
 }
 
 // countCell leads from how many there are to them.

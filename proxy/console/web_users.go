@@ -155,7 +155,7 @@ func (v visit) devicesPart(out *consolepb.GetUserResponse) pages.Part {
 	}}
 	for _, d := range out.Devices {
 		table.Rows = append(table.Rows, pages.Row{Cells: []pages.Cell{
-			{Text: called(d.Name, d.Id), Sub: d.Model, Link: withQuery("/devices/show", "id", d.Id)}, deviceState(d.Approved),
+			{Text: called(d.Name, d.Id), Sub: modelOf(d), Link: withQuery("/devices/show", "id", d.Id)}, deviceState(d.Approved),
 			{Text: typeWord(d.Type)}, timeCell(d.EnrolledAt), timeCell(d.LastUsedAt),
 		}})
 	}

@@ -181,6 +181,7 @@ var ownWords = map[string]string{
 	"devices.id":                  "Device ID",
 	"devices.model":               "Model",
 	"devices.model.unknown":       "Not known",
+	"devices.model.claimed":       "by its own word",
 	"devices.origin":              "What vouches for it",
 	"devices.attested":            "Attested: its certificates lead to a configured root",
 	"devices.selfasserted":        "Self-asserted: nobody vouches for it but itself",

@@ -74,6 +74,8 @@ type GetStatusResponse struct {
 	Recording     *Recording             `protobuf:"bytes,10,opt,name=recording,proto3" json:"recording,omitempty"`
 	Sessions      int32                  `protobuf:"varint,11,opt,name=sessions,proto3" json:"sessions,omitempty"` // that live; -1 while the records cannot be listed
 	People        int32                  `protobuf:"varint,12,opt,name=people,proto3" json:"people,omitempty"`     // -1 likewise
+	Instance      string                 `protobuf:"bytes,13,opt,name=instance,proto3" json:"instance,omitempty"`  // the host name that it runs under
+	Streams       *Streams               `protobuf:"bytes,14,opt,name=streams,proto3" json:"streams,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -192,6 +194,82 @@ func (x *GetStatusResponse) GetPeople() int32 {
 	return 0
 }
 
+func (x *GetStatusResponse) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+func (x *GetStatusResponse) GetStreams() *Streams {
+	if x != nil {
+		return x.Streams
+	}
+	return nil
+}
+
+// Streams are what outlives the decision that began it: tunnels, websockets,
+// gRPC streams, and long answers.
+type Streams struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Open          int32                  `protobuf:"varint,1,opt,name=open,proto3" json:"open,omitempty"`
+	Begun         uint64                 `protobuf:"varint,2,opt,name=begun,proto3" json:"begun,omitempty"`                                                                           // since the start
+	Ended         map[string]uint64      `protobuf:"bytes,3,rep,name=ended,proto3" json:"ended,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` // since the start, by reason
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Streams) Reset() {
+	*x = Streams{}
+	mi := &file_status_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Streams) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Streams) ProtoMessage() {}
+
+func (x *Streams) ProtoReflect() protoreflect.Message {
+	mi := &file_status_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Streams.ProtoReflect.Descriptor instead.
+func (*Streams) Descriptor() ([]byte, []int) {
+	return file_status_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Streams) GetOpen() int32 {
+	if x != nil {
+		return x.Open
+	}
+	return 0
+}
+
+func (x *Streams) GetBegun() uint64 {
+	if x != nil {
+		return x.Begun
+	}
+	return 0
+}
+
+func (x *Streams) GetEnded() map[string]uint64 {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
 type Reload struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	At            *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
@@ -203,7 +281,7 @@ type Reload struct {
 
 func (x *Reload) Reset() {
 	*x = Reload{}
-	mi := &file_status_proto_msgTypes[2]
+	mi := &file_status_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -215,7 +293,7 @@ func (x *Reload) String() string {
 func (*Reload) ProtoMessage() {}
 
 func (x *Reload) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[2]
+	mi := &file_status_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -228,7 +306,7 @@ func (x *Reload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reload.ProtoReflect.Descriptor instead.
 func (*Reload) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{2}
+	return file_status_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Reload) GetAt() *timestamppb.Timestamp {
@@ -263,7 +341,7 @@ type Envoy struct {
 
 func (x *Envoy) Reset() {
 	*x = Envoy{}
-	mi := &file_status_proto_msgTypes[3]
+	mi := &file_status_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -275,7 +353,7 @@ func (x *Envoy) String() string {
 func (*Envoy) ProtoMessage() {}
 
 func (x *Envoy) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[3]
+	mi := &file_status_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -288,7 +366,7 @@ func (x *Envoy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Envoy.ProtoReflect.Descriptor instead.
 func (*Envoy) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{3}
+	return file_status_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Envoy) GetAnswers() bool {
@@ -323,7 +401,7 @@ type Certificate struct {
 
 func (x *Certificate) Reset() {
 	*x = Certificate{}
-	mi := &file_status_proto_msgTypes[4]
+	mi := &file_status_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -335,7 +413,7 @@ func (x *Certificate) String() string {
 func (*Certificate) ProtoMessage() {}
 
 func (x *Certificate) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[4]
+	mi := &file_status_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -348,7 +426,7 @@ func (x *Certificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
 func (*Certificate) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{4}
+	return file_status_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Certificate) GetNames() []string {
@@ -385,7 +463,7 @@ type Recording struct {
 
 func (x *Recording) Reset() {
 	*x = Recording{}
-	mi := &file_status_proto_msgTypes[5]
+	mi := &file_status_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -397,7 +475,7 @@ func (x *Recording) String() string {
 func (*Recording) ProtoMessage() {}
 
 func (x *Recording) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[5]
+	mi := &file_status_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -410,7 +488,7 @@ func (x *Recording) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recording.ProtoReflect.Descriptor instead.
 func (*Recording) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{5}
+	return file_status_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Recording) GetOn() bool {
@@ -456,7 +534,7 @@ type GetActivityRequest struct {
 
 func (x *GetActivityRequest) Reset() {
 	*x = GetActivityRequest{}
-	mi := &file_status_proto_msgTypes[6]
+	mi := &file_status_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -468,7 +546,7 @@ func (x *GetActivityRequest) String() string {
 func (*GetActivityRequest) ProtoMessage() {}
 
 func (x *GetActivityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[6]
+	mi := &file_status_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -481,7 +559,7 @@ func (x *GetActivityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetActivityRequest.ProtoReflect.Descriptor instead.
 func (*GetActivityRequest) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{6}
+	return file_status_proto_rawDescGZIP(), []int{7}
 }
 
 type GetActivityResponse struct {
@@ -496,7 +574,7 @@ type GetActivityResponse struct {
 
 func (x *GetActivityResponse) Reset() {
 	*x = GetActivityResponse{}
-	mi := &file_status_proto_msgTypes[7]
+	mi := &file_status_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -508,7 +586,7 @@ func (x *GetActivityResponse) String() string {
 func (*GetActivityResponse) ProtoMessage() {}
 
 func (x *GetActivityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[7]
+	mi := &file_status_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -521,7 +599,7 @@ func (x *GetActivityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetActivityResponse.ProtoReflect.Descriptor instead.
 func (*GetActivityResponse) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{7}
+	return file_status_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetActivityResponse) GetSince() *timestamppb.Timestamp {
@@ -565,7 +643,7 @@ type Hour struct {
 
 func (x *Hour) Reset() {
 	*x = Hour{}
-	mi := &file_status_proto_msgTypes[8]
+	mi := &file_status_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -577,7 +655,7 @@ func (x *Hour) String() string {
 func (*Hour) ProtoMessage() {}
 
 func (x *Hour) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[8]
+	mi := &file_status_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -590,7 +668,7 @@ func (x *Hour) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hour.ProtoReflect.Descriptor instead.
 func (*Hour) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{8}
+	return file_status_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Hour) GetStart() *timestamppb.Timestamp {
@@ -638,7 +716,7 @@ type ReasonCount struct {
 
 func (x *ReasonCount) Reset() {
 	*x = ReasonCount{}
-	mi := &file_status_proto_msgTypes[9]
+	mi := &file_status_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -650,7 +728,7 @@ func (x *ReasonCount) String() string {
 func (*ReasonCount) ProtoMessage() {}
 
 func (x *ReasonCount) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[9]
+	mi := &file_status_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -663,7 +741,7 @@ func (x *ReasonCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReasonCount.ProtoReflect.Descriptor instead.
 func (*ReasonCount) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{9}
+	return file_status_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReasonCount) GetReason() string {
@@ -686,7 +764,7 @@ const file_status_proto_rawDesc = "" +
 	"\n" +
 	"\fstatus.proto\x12\n" +
 	"console.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xdf\x03\n" +
+	"\x10GetStatusRequest\"\xaa\x04\n" +
 	"\x11GetStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x129\n" +
 	"\n" +
@@ -704,7 +782,17 @@ const file_status_proto_rawDesc = "" +
 	"\trecording\x18\n" +
 	" \x01(\v2\x15.console.v1.RecordingR\trecording\x12\x1a\n" +
 	"\bsessions\x18\v \x01(\x05R\bsessions\x12\x16\n" +
-	"\x06people\x18\f \x01(\x05R\x06people\"b\n" +
+	"\x06people\x18\f \x01(\x05R\x06people\x12\x1a\n" +
+	"\binstance\x18\r \x01(\tR\binstance\x12-\n" +
+	"\astreams\x18\x0e \x01(\v2\x13.console.v1.StreamsR\astreams\"\xa3\x01\n" +
+	"\aStreams\x12\x12\n" +
+	"\x04open\x18\x01 \x01(\x05R\x04open\x12\x14\n" +
+	"\x05begun\x18\x02 \x01(\x04R\x05begun\x124\n" +
+	"\x05ended\x18\x03 \x03(\v2\x1e.console.v1.Streams.EndedEntryR\x05ended\x1a8\n" +
+	"\n" +
+	"EndedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"b\n" +
 	"\x06Reload\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05taken\x18\x02 \x01(\bR\x05taken\x12\x16\n" +
@@ -755,42 +843,46 @@ func file_status_proto_rawDescGZIP() []byte {
 	return file_status_proto_rawDescData
 }
 
-var file_status_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_status_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_status_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),      // 0: console.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),     // 1: console.v1.GetStatusResponse
-	(*Reload)(nil),                // 2: console.v1.Reload
-	(*Envoy)(nil),                 // 3: console.v1.Envoy
-	(*Certificate)(nil),           // 4: console.v1.Certificate
-	(*Recording)(nil),             // 5: console.v1.Recording
-	(*GetActivityRequest)(nil),    // 6: console.v1.GetActivityRequest
-	(*GetActivityResponse)(nil),   // 7: console.v1.GetActivityResponse
-	(*Hour)(nil),                  // 8: console.v1.Hour
-	(*ReasonCount)(nil),           // 9: console.v1.ReasonCount
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*Streams)(nil),               // 2: console.v1.Streams
+	(*Reload)(nil),                // 3: console.v1.Reload
+	(*Envoy)(nil),                 // 4: console.v1.Envoy
+	(*Certificate)(nil),           // 5: console.v1.Certificate
+	(*Recording)(nil),             // 6: console.v1.Recording
+	(*GetActivityRequest)(nil),    // 7: console.v1.GetActivityRequest
+	(*GetActivityResponse)(nil),   // 8: console.v1.GetActivityResponse
+	(*Hour)(nil),                  // 9: console.v1.Hour
+	(*ReasonCount)(nil),           // 10: console.v1.ReasonCount
+	nil,                           // 11: console.v1.Streams.EndedEntry
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
 }
 var file_status_proto_depIdxs = []int32{
-	10, // 0: console.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
-	2,  // 1: console.v1.GetStatusResponse.last_reload:type_name -> console.v1.Reload
-	3,  // 2: console.v1.GetStatusResponse.envoy:type_name -> console.v1.Envoy
-	4,  // 3: console.v1.GetStatusResponse.certificates:type_name -> console.v1.Certificate
-	5,  // 4: console.v1.GetStatusResponse.recording:type_name -> console.v1.Recording
-	10, // 5: console.v1.Reload.at:type_name -> google.protobuf.Timestamp
-	10, // 6: console.v1.Certificate.expires_at:type_name -> google.protobuf.Timestamp
-	10, // 7: console.v1.Recording.oldest:type_name -> google.protobuf.Timestamp
-	10, // 8: console.v1.GetActivityResponse.since:type_name -> google.protobuf.Timestamp
-	8,  // 9: console.v1.GetActivityResponse.hours:type_name -> console.v1.Hour
-	9,  // 10: console.v1.GetActivityResponse.refusals:type_name -> console.v1.ReasonCount
-	10, // 11: console.v1.Hour.start:type_name -> google.protobuf.Timestamp
-	0,  // 12: console.v1.StatusService.GetStatus:input_type -> console.v1.GetStatusRequest
-	6,  // 13: console.v1.StatusService.GetActivity:input_type -> console.v1.GetActivityRequest
-	1,  // 14: console.v1.StatusService.GetStatus:output_type -> console.v1.GetStatusResponse
-	7,  // 15: console.v1.StatusService.GetActivity:output_type -> console.v1.GetActivityResponse
-	14, // [14:16] is the sub-list for method output_type
-	12, // [12:14] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	12, // 0: console.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
+	3,  // 1: console.v1.GetStatusResponse.last_reload:type_name -> console.v1.Reload
+	4,  // 2: console.v1.GetStatusResponse.envoy:type_name -> console.v1.Envoy
+	5,  // 3: console.v1.GetStatusResponse.certificates:type_name -> console.v1.Certificate
+	6,  // 4: console.v1.GetStatusResponse.recording:type_name -> console.v1.Recording
+	2,  // 5: console.v1.GetStatusResponse.streams:type_name -> console.v1.Streams
+	11, // 6: console.v1.Streams.ended:type_name -> console.v1.Streams.EndedEntry
+	12, // 7: console.v1.Reload.at:type_name -> google.protobuf.Timestamp
+	12, // 8: console.v1.Certificate.expires_at:type_name -> google.protobuf.Timestamp
+	12, // 9: console.v1.Recording.oldest:type_name -> google.protobuf.Timestamp
+	12, // 10: console.v1.GetActivityResponse.since:type_name -> google.protobuf.Timestamp
+	9,  // 11: console.v1.GetActivityResponse.hours:type_name -> console.v1.Hour
+	10, // 12: console.v1.GetActivityResponse.refusals:type_name -> console.v1.ReasonCount
+	12, // 13: console.v1.Hour.start:type_name -> google.protobuf.Timestamp
+	0,  // 14: console.v1.StatusService.GetStatus:input_type -> console.v1.GetStatusRequest
+	7,  // 15: console.v1.StatusService.GetActivity:input_type -> console.v1.GetActivityRequest
+	1,  // 16: console.v1.StatusService.GetStatus:output_type -> console.v1.GetStatusResponse
+	8,  // 17: console.v1.StatusService.GetActivity:output_type -> console.v1.GetActivityResponse
+	16, // [16:18] is the sub-list for method output_type
+	14, // [14:16] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_status_proto_init() }
@@ -804,7 +896,7 @@ func file_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_status_proto_rawDesc), len(file_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -417,6 +417,7 @@ type UserDevice struct {
 	Approved      bool                   `protobuf:"varint,5,opt,name=approved,proto3" json:"approved,omitempty"`
 	EnrolledAt    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=enrolled_at,json=enrolledAt,proto3" json:"enrolled_at,omitempty"`
 	LastUsedAt    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_used_at,json=lastUsedAt,proto3" json:"last_used_at,omitempty"`
+	Attested      bool                   `protobuf:"varint,8,opt,name=attested,proto3" json:"attested,omitempty"` // a maker vouches for the model
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -498,6 +499,13 @@ func (x *UserDevice) GetLastUsedAt() *timestamppb.Timestamp {
 		return x.LastUsedAt
 	}
 	return nil
+}
+
+func (x *UserDevice) GetAttested() bool {
+	if x != nil {
+		return x.Attested
+	}
+	return false
 }
 
 type ListGroupsRequest struct {
@@ -854,7 +862,7 @@ const file_users_proto_rawDesc = "" +
 	"\x0fGetUserResponse\x12$\n" +
 	"\x04user\x18\x01 \x01(\v2\x10.console.v1.UserR\x04user\x12/\n" +
 	"\bsessions\x18\x02 \x03(\v2\x13.console.v1.SessionR\bsessions\x120\n" +
-	"\adevices\x18\x03 \x03(\v2\x16.console.v1.UserDeviceR\adevices\"\xf1\x01\n" +
+	"\adevices\x18\x03 \x03(\v2\x16.console.v1.UserDeviceR\adevices\"\x8d\x02\n" +
 	"\n" +
 	"UserDevice\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -865,7 +873,8 @@ const file_users_proto_rawDesc = "" +
 	"\venrolled_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"enrolledAt\x12<\n" +
 	"\flast_used_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"lastUsedAt\"X\n" +
+	"lastUsedAt\x12\x1a\n" +
+	"\battested\x18\b \x01(\bR\battested\"X\n" +
 	"\x11ListGroupsRequest\x12+\n" +
 	"\x04page\x18\x01 \x01(\v2\x17.console.v1.PageRequestR\x04page\x12\x16\n" +
 	"\x06search\x18\x02 \x01(\tR\x06search\"m\n" +
