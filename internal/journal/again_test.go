@@ -48,8 +48,7 @@ func TestALineIsThatOfEncodingJSON(t *testing.T) {
 // Every field but the two that may differ keeps entries apart.
 func TestAlikeLooksAtEveryField(t *testing.T) {
 	t.Parallel()
-	var changed func(v reflect.Value) bool
-	changed = func(v reflect.Value) bool {
+	changed := func(v reflect.Value) bool {
 		switch v.Kind() {
 		case reflect.String:
 			v.SetString(v.String() + "x")
