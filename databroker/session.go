@@ -41,6 +41,9 @@ type Session struct {
 	From      string `json:"from,omitempty"`
 	UserAgent string `json:"user_agent,omitempty"`
 
+	// Impersonates is whom the session acts as; nil is nobody, as for nearly all.
+	Impersonates *Impersonation `json:"impersonates,omitempty"`
+
 	// RefreshDisabled is set for sessions that nobody may lengthen, such as
 	// those made from a token that a program brought along.
 	RefreshDisabled bool `json:"refresh_disabled,omitempty"`
@@ -73,6 +76,10 @@ func (s *Session) Clone() *Session {
 	c := *s
 	c.Claims = maps.Clone(s.Claims)
 	c.Devices = slices.Clone(s.Devices)
+	if s.Impersonates != nil {
+		i := *s.Impersonates
+		c.Impersonates = &i
+	}
 	return &c
 }
 

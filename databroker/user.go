@@ -37,6 +37,10 @@ type User struct {
 	DeviceIDs []string `json:"device_ids,omitempty"`
 	GrantIDs  []string `json:"grant_ids,omitempty"`
 
+	// Impersonated are the last times that an administrator has acted as the
+	// person, the latest last. It is there for the person to see.
+	Impersonated []Impersonated `json:"impersonated,omitempty"`
+
 	// Disabled shuts the person out, whatever sessions there are.
 	Disabled bool `json:"disabled,omitempty"`
 }
@@ -46,6 +50,7 @@ func (u *User) Clone() *User {
 	c := *u
 	c.Groups = slices.Clone(u.Groups)
 	c.DeviceIDs, c.GrantIDs = slices.Clone(u.DeviceIDs), slices.Clone(u.GrantIDs)
+	c.Impersonated = slices.Clone(u.Impersonated)
 	c.Claims = maps.Clone(u.Claims)
 	return &c
 }
