@@ -3,6 +3,7 @@ package authenticate
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/cardea-proxy/cardea/databroker"
@@ -35,6 +36,9 @@ func (s *Server) home(v visit) {
 	who.Person.ID = session.UserID
 	if user != nil {
 		who.Person.Name, who.Person.Email, who.Groups = user.Name, user.Email, user.Groups
+		for _, one := range slices.Backward(user.Impersonated) {
+			who.Impersonated = append(who.Impersonated, pages.ImpersonatedRow{By: one.By, At: one.At, Until: one.Until})
+		}
 	}
 	who.SignOutURL, who.RequestsURL = handoff.SignOutPath, requestsPath
 	if limit := v.config.SessionIdleTimeout; limit > 0 {

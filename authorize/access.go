@@ -18,7 +18,7 @@ const maxOffered = 8
 func (s *Server) askURL(ctx context.Context, g *generation, rt *route, e *auditEntry) string {
 	p := e.identity.person
 	if e.verdict.outcome != outcomeDeny || p == nil || g == nil || g.signIn == nil || len(rt.grants) == 0 ||
-		p.session.IDPID == databroker.AccountProvider {
+		p.acting != nil || p.session.IDPID == databroker.AccountProvider {
 		return ""
 	}
 	var would []string

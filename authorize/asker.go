@@ -23,6 +23,9 @@ type Asker struct {
 	// Facts are shared by decisions about one version of the person's records.
 	Facts *policy.Person
 	Data  policy.PersonData // of Facts; shared, not to be changed
+	// ActsAs is whom the session acts as on routes; nil is nobody. All else here
+	// is of the person whose session it is.
+	ActsAs *ActsAs
 }
 
 // Asker returns who the session id belongs to, a person or a service account, if
@@ -35,7 +38,14 @@ func (s *Server) Asker(ctx context.Context, id string) (Asker, error) {
 	for _, provider := range []string{"", databroker.AccountProvider} {
 		switch standing, p, err := s.recall(ctx, current.current, ticket.Ticket{SessionID: id}, provider); standing {
 		case known:
-			return Asker{UserKey: p.key, Email: p.email, Name: p.name, Facts: p.facts, Data: p.data}, nil
+			a := Asker{UserKey: p.key, Email: p.email, Name: p.name, Facts: p.facts, Data: p.data}
+			if p.session.Impersonates != nil {
+				// Where nobody can tell, requests are refused, and nobody is acted as.
+				if other, err := s.standIn(ctx, p, "", &settled{}); err == nil {
+					a.ActsAs = other.actsAs()
+				}
+			}
+			return a, nil
 		case uncertain:
 			return Asker{}, err
 		}

@@ -121,6 +121,9 @@ func (s *Server) audit(e *auditEntry) {
 	for _, f := range fields {
 		b = e.appendField(b, f)
 	}
+	if p := e.identity.person; p != nil && p.acting != nil { // whatever fields there are
+		b = append(append(b, `,"impersonated-by":`...), p.acting.quoted...)
+	}
 	b = e.appendDecision(b)
 	message := "authorize check"
 	if e.again {
@@ -225,7 +228,7 @@ func (e *auditEntry) appendField(b []byte, f logField) []byte {
 		}
 		b = append(append(b, f.key...), '"')
 		return append(r.ip.AppendTo(b), '"')
-	case "session-id", "user", "email":
+	case "session-id", "user", "email", "impersonate-session-id", "impersonate-user-id", "impersonate-email":
 		return e.appendIdentity(b, f)
 	case "route-id", "route-checksum", "cluster-stat-name":
 		return e.appendRoute(b, f)
@@ -247,15 +250,23 @@ func (e *auditEntry) appendField(b []byte, f logField) []byte {
 }
 
 func (e *auditEntry) appendIdentity(b []byte, f logField) []byte {
-	if e.identity.person == nil {
+	p := e.identity.person
+	if p == nil {
 		return b
 	}
-	text := e.identity.person.log.session
-	switch f.kind {
-	case "user":
-		text = e.identity.person.log.user
+	who, kind := &p.log, f.kind
+	if target, ok := strings.CutPrefix(kind, "impersonate-"); ok {
+		if p.acting == nil {
+			return b
+		}
+		who, kind = &p.acting.targetLog, target
+	}
+	text := who.session
+	switch kind {
+	case "user", "user-id":
+		text = who.user
 	case "email":
-		text = e.identity.person.log.email
+		text = who.email
 	}
 	if text == "" {
 		return b
@@ -292,7 +303,7 @@ func (e *auditEntry) appendObject(b []byte, f logField) []byte {
 		}
 		object = headers
 	} else if e.identity.person != nil {
-		object = e.identity.person.session.Claims
+		object = e.identity.person.self().session.Claims
 	}
 	plain, err := json.Marshal(object)
 	if err != nil || object == nil {

@@ -187,7 +187,7 @@ func (s *Server) check(ctx context.Context, e *auditEntry) *response {
 		cert = s.settle(ctx, e, readable)
 	}
 	if e.identity.person != nil {
-		s.sessions.Touch(e.identity.person.session.ID)
+		s.sessions.Touch(e.identity.person.self().session.ID)
 	}
 	if r.internal && e.verdict.outcome == outcomeAllow {
 		if e.identity.person == nil || !tellsWho(r.path) {

@@ -127,6 +127,9 @@ func (s *Server) decide(ctx context.Context, e *auditEntry, cert clientCert) {
 	}
 	e.facts = facts.Request
 	e.verdict = judge(rt.program.Decide(ctx, facts), id)
+	if id.person != nil && id.person.acting != nil {
+		e.verdict = standingIn(e.verdict)
+	}
 	if !e.again {
 		s.lookOn(ctx, e, facts)
 	}

@@ -19,6 +19,7 @@
 //	check.go        what follows from that: host name, path, address
 //	identify.go     cookie, handle or token -> session, user, directory -> person
 //	holdings.go     the devices and grants that go with them
+//	impersonate.go  whose stand-in an administrator is, where consent was given
 //	asker.go        the same for the console: session -> person
 //	person.go       person: made once for one version of the records
 //	certificate.go  the client's certificate -> valid or not; certname.go: its names

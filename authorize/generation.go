@@ -18,6 +18,9 @@ type State struct {
 	Config   *config.Config
 	Programs map[string]*policy.Program // by route id; every route has one
 	Minter   *assertion.Minter
+	// Admins is the policy of console.admins. They may act as others where the
+	// configuration allows it; nil is nobody.
+	Admins *policy.Program
 }
 
 // A generation is a State made ready. It never changes.
@@ -44,6 +47,7 @@ type generation struct {
 	providers map[string]string
 	// answers are forgotten with their generation.
 	answers *cache[answerKey, *answer]
+	actors  *policy.Program // who may act as another; nil: the configuration allows nobody to
 	// ownPages stands for our own paths where they show the assertion.
 	ownPages *route
 }
@@ -58,6 +62,7 @@ type route struct {
 	provider     string   // whose sessions it takes
 	hosts        []string // further ones to sign in to at the same time
 	details      bool     // its denials name policies and reasons
+	console      bool     // leads to the console
 	tunnel       string   // the host of a route for CONNECT; "" for other routes
 	certs        *certVerifier
 	readsSession bool
@@ -95,6 +100,9 @@ func newGeneration(st State, now func() time.Time) (*generation, error) {
 		answers:  newCache[answerKey, *answer](answerCacheSize),
 		recorded: recordedHeaders(st.Programs), shadows: make(map[shadowOn]bool),
 		ownPages: &route{id: reasonInternal, passIdentity: true, personal: true, issuer: c.JWTIssuerFormat},
+	}
+	if c.Console.Impersonation {
+		g.actors = st.Admins
 	}
 	g.recordedLower = lowerAll(g.recorded)
 	if !c.AuthenticateServiceURL.IsZero() {
@@ -149,7 +157,7 @@ func newRoute(c *config.Config, r *config.Route, p *policy.Program, verifiers ma
 	reads, all := p.Reads(), p.AllReads()
 	rt := &route{
 		id: r.ID, name: r.Name, digest: p.Digest(), program: p, grants: p.Grants(), provider: config.ProviderID(c, r),
-		hosts: r.DependsOn, certs: certs, details: r.ShowErrorDetails,
+		console: r.Console, hosts: r.DependsOn, certs: certs, details: r.ShowErrorDetails,
 		readsSession: reads.Session, readsHeaders: len(all.Headers) > 0 || all.AllHeaders,
 		readsRecords: len(all.Records) > 0,
 		needsCert:    all.Certificate || all.CertificateLeaf || all.Volatile,

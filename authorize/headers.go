@@ -66,8 +66,11 @@ func claimsFor(g *generation, rt *route, p *person, host string, now time.Time) 
 		"sub": p.session.UserID, "user": p.session.UserID, "sid": p.session.ID,
 		"email": p.email, "name": p.name, "groups": p.groups,
 	}
+	if p.acting != nil {
+		claims[claimActor] = map[string]any{"sub": p.acting.own.session.UserID}
+	}
 	for _, h := range g.claimHeaders {
-		if _, ours := claims[h.claim]; ours {
+		if _, ours := claims[h.claim]; ours || h.claim == claimActor {
 			continue
 		}
 		if v, ok := lookUpClaim(p.claims, h.claim); ok {
@@ -81,7 +84,7 @@ func claimsFor(g *generation, rt *route, p *person, host string, now time.Time) 
 // no such claim, so that an upstream never sees somebody else's.
 func claimHeaderValue(claims map[string]any, p *person, h claimHeader) string {
 	v, ok := claims[h.claim]
-	if !ok {
+	if !ok && h.claim != claimActor {
 		v, _ = lookUpClaim(p.claims, h.claim)
 	}
 	return headerText(claimText(v))

@@ -32,6 +32,7 @@ type house struct {
 	config   *config.Config
 	programs map[string]*policy.Program
 	minter   *assertion.Minter
+	admins   *policy.Program // may act as others
 	records  *records
 	audit    *syncBuffer
 	log      *syncBuffer
@@ -222,7 +223,7 @@ func (h *house) apply() {
 		}
 		h.programs[r.ID] = p
 	}
-	if err := h.Apply(State{Config: h.config, Programs: h.programs, Minter: h.minter}); err != nil {
+	if err := h.Apply(State{Config: h.config, Programs: h.programs, Minter: h.minter, Admins: h.admins}); err != nil {
 		h.t.Fatal(err)
 	}
 }

@@ -59,6 +59,7 @@ type identity struct {
 	token    bool    // a handle or bearer token came along: a program
 	handle   bool    // that token was meant for us
 	err      error   // why uncertain; for the log
+	by       settled // whether they stand in for another
 }
 
 // clockLeeway is how far ahead of ours the clock of the replica that signed a
@@ -106,6 +107,14 @@ func (s *Server) identify(ctx context.Context, g *generation, r *request, rt *ro
 		standing, p, err := s.recall(ctx, g, t, whose)
 		switch standing {
 		case known:
+			if p.session.Impersonates != nil && g.mayStandIn(r, rt) {
+				var by settled // here, so that it costs nobody else anything
+				if p, err = s.standIn(ctx, p, provider, &by); err != nil {
+					id.standing, id.err = uncertain, err
+					return id
+				}
+				id.by = by
+			}
 			id.standing, id.person = known, p
 			return id
 		case uncertain:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cardea-proxy/cardea/databroker"
+	"github.com/cardea-proxy/cardea/policy"
 )
 
 // How a stream ends, beside the outcomes of a decision.
@@ -150,6 +151,7 @@ func (s *Server) holdsUntil(ctx context.Context, e *auditEntry, state *successio
 		}
 	}
 	sooner(e.verdict.decision.Until)
+	sooner(e.identity.by.until)
 	if e.generation != state.current {
 		sooner(state.until)
 	}
@@ -157,18 +159,33 @@ func (s *Server) holdsUntil(ctx context.Context, e *auditEntry, state *successio
 	if p == nil {
 		return next, nil
 	}
-	sooner(p.session.ExpiresAt)
-	if e.generation.idle > 0 && p.session.IDPID != databroker.AccountProvider {
-		last, err := s.sessions.LastAccess(ctx, p.session.ID)
-		if err != nil {
-			return next, fmt.Errorf("read last access: %w", err)
+	for one := range p.sessions {
+		sooner(one.session.ExpiresAt)
+		if e.generation.idle > 0 && one.session.IDPID != databroker.AccountProvider {
+			last, err := s.sessions.LastAccess(ctx, one.session.ID)
+			if err != nil {
+				return next, fmt.Errorf("read last access: %w", err)
+			}
+			if last.Before(one.session.IssuedAt) {
+				last = one.session.IssuedAt
+			}
+			sooner(last.Add(e.generation.idle))
 		}
-		if last.Before(p.session.IssuedAt) {
-			last = p.session.IssuedAt
-		}
-		sooner(last.Add(e.generation.idle))
+	}
+	if p.acting != nil {
+		sooner(p.acting.until)
 	}
 	return next, nil
+}
+
+// sessions yields p, or both whose sessions it takes to be p.
+func (p *person) sessions(yield func(*person) bool) {
+	switch {
+	case p.acting == nil:
+		yield(p)
+	case yield(p.acting.own):
+		yield(p.acting.target)
+	}
 }
 
 // dependsOn returns what the decision of e was made from, one line for each
@@ -177,19 +194,29 @@ func (e *auditEntry) dependsOn() []dependency {
 	deps := make([]dependency, 0, 4+len(e.records))
 	deps = append(deps, dependency{dependsRoute, e.route.id})
 	if p := e.identity.person; p != nil {
-		deps = append(deps,
-			dependency{databroker.TypeSession, p.session.ID},
-			dependency{databroker.TypeUser, p.key},
-			dependency{databroker.TypeDirectoryUser, p.key}) // also where there is none
-		for _, proof := range p.session.Devices {
-			deps = append(deps, dependency{databroker.TypeDevice, proof.DeviceID})
-		}
-		for _, id := range p.user.GrantIDs {
-			deps = append(deps, dependency{databroker.TypeGrant, id})
+		for one := range p.sessions {
+			deps = one.dependsOn(deps)
 		}
 	}
-	for _, seen := range e.records {
-		deps = append(deps, dependency{databroker.TypeExternal, databroker.ExternalID(seen.Type, string(seen.Key), seen.Value)})
+	for _, records := range [...][]policy.RecordSeen{e.records, e.identity.by.records} {
+		for _, seen := range records {
+			deps = append(deps, dependency{databroker.TypeExternal, databroker.ExternalID(seen.Type, string(seen.Key), seen.Value)})
+		}
+	}
+	return deps
+}
+
+// dependsOn adds to deps the records that p was made from.
+func (p *person) dependsOn(deps []dependency) []dependency {
+	deps = append(deps,
+		dependency{databroker.TypeSession, p.session.ID},
+		dependency{databroker.TypeUser, p.key},
+		dependency{databroker.TypeDirectoryUser, p.key}) // also where there is none
+	for _, proof := range p.session.Devices {
+		deps = append(deps, dependency{databroker.TypeDevice, proof.DeviceID})
+	}
+	for _, id := range p.user.GrantIDs {
+		deps = append(deps, dependency{databroker.TypeGrant, id})
 	}
 	return deps
 }

@@ -29,6 +29,8 @@ type person struct {
 	facts      *policy.Person // of data
 	routingKey string         // for hash load balancing: it names a session and reveals none
 	log        logIdentity
+
+	acting *acting // nil for nearly everybody: they are themself
 }
 
 func newPerson(session *databroker.Session, user *databroker.User, directory *databroker.DirectoryUser, held holdings) *person {

@@ -31,12 +31,14 @@ type Recorded struct {
 	HideQuery bool
 	// Headers are those of HeaderNames that were there, in that order.
 	Headers     []RecordedHeader
-	HeaderNames []string           // canonical, all that were looked for; sorted and shared
-	Person      *policy.PersonData // the same address is the same version; nil for nobody
-	Outcome     string             // as logs name it
-	Decision    policy.Decision    // zero where no policy was asked
-	Records     []policy.RecordSeen
-	Reason      string // why, where none was
+	HeaderNames []string // canonical, all that were looked for; sorted and shared
+	// ImpersonatedBy is who acted as Person, for people; "" for Person themself.
+	ImpersonatedBy string
+	Person         *policy.PersonData // the same address is the same version; nil for nobody
+	Outcome        string             // as logs name it
+	Decision       policy.Decision    // zero where no policy was asked
+	Records        []policy.RecordSeen
+	Reason         string // why, where none was
 }
 
 // A RecordedHeader is a header by its canonical name.
@@ -128,6 +130,9 @@ func (s *Server) record(e *auditEntry, r *Recorded) {
 	}
 	if e.identity.person != nil {
 		r.Person = &e.identity.person.data
+		if a := e.identity.person.acting; a != nil {
+			r.ImpersonatedBy = a.by
+		}
 	}
 	s.recorder.Record(r)
 }

@@ -56,6 +56,9 @@ func (s *Server) refuse(ctx context.Context, g *generation, rt *route, e *auditE
 		if f.kind == pages.Denied {
 			problem.Other = pages.SwitchAction("/.pomerium/sign_out")
 		}
+		if id.person.acting != nil {
+			problem.Other = pages.SessionAction() // which says as whom one acts, and how to stop
+		}
 		if v.asked && rt != nil {
 			s.explainTo(ctx, &problem, rt, e)
 			if v.outcome == outcomeDevice || v.outcome == outcomeDeviceNeeded {

@@ -17,7 +17,7 @@ type Console struct {
 	Admins        Criteria `yaml:"admins"`
 	Managers      Criteria `yaml:"managers"`
 	Viewers       Criteria `yaml:"viewers"`
-	Impersonation bool     `yaml:"impersonation"` // not supported yet
+	Impersonation bool     `yaml:"impersonation"` // administrators may act as others
 
 	// The longest that somebody may be granted access for, and that a service
 	// account may live.
@@ -59,9 +59,6 @@ func (c *Config) HasConsole() bool {
 
 // checkConsole makes the policies of the roles.
 func (l *loading) checkConsole() {
-	if l.c.Console.Impersonation {
-		l.refuse("console.impersonation", notYet, "false")
-	}
 	if d := l.c.Console.MaxGrant; d < time.Minute || d > 720*time.Hour {
 		l.refuse("console.max_grant", "", "1m to 720h")
 	}

@@ -42,7 +42,7 @@ const everything = "testdata/good/everything.yaml"
 // need files, certificates or what another of its keys excludes. Tests of
 // their own set them.
 var elsewhere = regexp.MustCompile(`_file$|certificate|^downstream_mtls|^users|^signing_key|^databroker_storage_connection_string|` +
-	`^timeout_write$|^console\.impersonation$|^policy_dir$|^policies\.file$|bearer_token_format$|tcp_health_check|tls_custom_ca|^device_attestation_ca|tls_client|tls_downstream_client_ca|\.weight$`)
+	`^timeout_write$|^policy_dir$|^policies\.file$|bearer_token_format$|tcp_health_check|tls_custom_ca|^device_attestation_ca|tls_client|tls_downstream_client_ca|\.weight$`)
 
 func TestEveryKeyIsRead(t *testing.T) {
 	t.Parallel()
@@ -131,7 +131,7 @@ func TestValuesMeanWhatTheySay(t *testing.T) {
 			Claims: map[string][]string{"Team": {"red", "blue"}, "level": {"3"}}}},
 		{"the document is in the policy", len(app.Policy.Documents), 1},
 		{"a secret is decoded", string(c.SharedKey), "secretsecretsecretsecretsecret12"},
-		{"the line of a route is known", app.Line, 122},
+		{"the line of a route is known", app.Line, 123},
 		{"an enforced policy comes before a named one, and that before the route's own", names(app), []string{"written", "team/ops", "Contractors"}},
 		{"a size", c.DecisionLogMaxSize, Size(128 << 20)},
 	} {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/cardea-proxy/cardea/config"
@@ -42,11 +43,32 @@ func (s *Server) home(v visit) {
 		for _, d := range own {
 			page.Devices = append(page.Devices, deviceRow(d))
 		}
+		s.addImpersonation(v, p, &page)
 		if limit := v.Config.SessionIdleTimeout; limit > 0 {
 			page.IdleUntil = s.o.Now().Add(limit)
 		}
 	}
 	s.o.Pages.WhoAmI(page).Send(v.w)
+}
+
+// addImpersonation tells an administrator whom they act as and how to stop, and
+// everybody when an administrator has acted as them.
+func (s *Server) addImpersonation(v visit, p person, page *pages.WhoAmI) {
+	for _, one := range slices.Backward(p.user.Impersonated) {
+		page.Impersonated = append(page.Impersonated, pages.ImpersonatedRow{By: one.By, At: one.At, Until: one.Until})
+	}
+	if s.o.ActsAs == nil || p.session.Impersonates == nil {
+		return
+	}
+	if page.ActsAs, page.ActsUntil = s.o.ActsAs(v.r.Context(), p.session.ID); page.ActsAs == "" {
+		return
+	}
+	for _, r := range v.Config.Routes {
+		if r.Console && !strings.Contains(r.From.Host, "*") {
+			page.StopURL = r.From.String() + "/impersonation/stop"
+			return
+		}
+	}
 }
 
 // frame is what stands around every page of ours on a route host.

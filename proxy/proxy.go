@@ -44,8 +44,11 @@ type Options struct {
 	Handoff  *handoff.Signer
 	Pages    *pages.Pages
 	Log      zerolog.Logger
-	Records  policy.Records   // what policies look up beside the person; nil is nothing
-	Now      func() time.Time // nil means time.Now
+	// ActsAs returns whom a session acts as in applications, for people, and until
+	// when; "" for nobody. nil means that none does.
+	ActsAs  func(ctx context.Context, sessionID string) (who string, until time.Time)
+	Records policy.Records   // what policies look up beside the person; nil is nothing
+	Now     func() time.Time // nil means time.Now
 }
 
 // A Server answers the reserved paths. It refuses everything until the first Apply.

@@ -135,6 +135,7 @@ type recordedRequest struct {
 	Path   string    `json:"path"`
 	IP     string    `json:"ip,omitempty"`
 	Person string    `json:"person,omitempty"`
+	By     string    `json:"impersonated_by,omitempty"` // who acted as the person
 }
 
 // explainRecorded explains the recorded decision about a request by the policy
@@ -193,7 +194,7 @@ func (h *house) explainEntry(ctx context.Context, e *journal.Entry) (_ *explaine
 }
 
 func requestOf(e *journal.Entry, p *policy.PersonData) recordedRequest {
-	r := recordedRequest{ID: e.RequestID, Time: e.Time, Route: e.From, Method: e.Method, Host: e.Host, Path: e.RawPath, IP: e.IP}
+	r := recordedRequest{ID: e.RequestID, Time: e.Time, Route: e.From, Method: e.Method, Host: e.Host, Path: e.RawPath, IP: e.IP, By: e.ImpersonatedBy}
 	if p != nil {
 		r.Person = p.Email
 		if r.Person == "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/cardea-proxy/cardea/authorize"
 	"github.com/cardea-proxy/cardea/config"
@@ -53,7 +54,20 @@ func (h *house) identify(ctx context.Context, sessionID string) (console.Person,
 	if err != nil {
 		return console.Person{}, err
 	}
-	return console.Person{UserKey: a.UserKey, Email: a.Email, Name: a.Name, Facts: a.Facts}, nil
+	p := console.Person{UserKey: a.UserKey, Email: a.Email, Name: a.Name, Facts: a.Facts}
+	if a.ActsAs != nil {
+		p.ActsAs, p.ActsUntil = a.ActsAs.Label(), a.ActsAs.Until
+	}
+	return p, nil
+}
+
+// actsAs is that of proxy.Options. Where nobody can tell, nobody acts as anybody.
+func (h *house) actsAs(ctx context.Context, sessionID string) (string, time.Time) {
+	a, err := h.authorize.Asker(ctx, sessionID)
+	if err != nil || a.ActsAs == nil {
+		return "", time.Time{}
+	}
+	return a.ActsAs.Label(), a.ActsAs.Until
 }
 
 // compileRoles compiles who may do what in the console.

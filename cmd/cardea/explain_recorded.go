@@ -51,6 +51,9 @@ func (x *explained) text(w io.Writer) error {
 	if who == "" {
 		who = "nobody signed in"
 	}
+	if q.By != "" {
+		who += " (impersonated by " + policy.Visible(q.By) + ")"
+	}
 	fmt.Fprintf(&b, "request %s\n  %s %s\n  %s from %s, %s\n  route %s\n", policy.Visible(q.ID), policy.Visible(q.Method), policy.Visible(q.Host+q.Path),
 		who, policy.Visible(orUnknown(q.IP)), q.Time.Local().Format(time.RFC1123), policy.Visible(orUnknown(q.Route)))
 	fmt.Fprintf(&b, "decided then: %s (allow %t %v, deny %t %v)\n",

@@ -189,7 +189,7 @@ func (h *house) openParts(_ context.Context, _ *config.Config) (err error) {
 	}
 	if h.proxy, err = proxy.New(proxy.Options{
 		Sessions: h.view, Once: h.client, Tickets: tickets, Handoff: signer, Pages: h.pages, Log: h.log,
-		Records: h.authorize.Records(),
+		Records: h.authorize.Records(), ActsAs: h.actsAs,
 	}); err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func (r *recorder) Record(d *authorize.Recorded) {
 		e.Err = d.Reason
 	}
 	if d.Person != nil {
-		e.Person = r.people.of(d.Person, recordedPerson)
+		e.Person, e.ImpersonatedBy = r.people.of(d.Person, recordedPerson), d.ImpersonatedBy
 	}
 	r.journal.Add(e)
 	r.tail.add(e)

@@ -132,7 +132,7 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	decide, err := h.authorize.Prepare(authorize.State{Config: cfg, Programs: next.programs, Minter: next.minter})
+	decide, err := h.authorize.Prepare(authorize.State{Config: cfg, Programs: next.programs, Minter: next.minter, Admins: next.roles.Admin})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func sessionCommand(env *viper.Viper, t terminal) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(sessionListCommand(env, t), sessionRevokeCommand(env, t))
+	cmd.AddCommand(sessionListCommand(env, t), sessionRevokeCommand(env, t), sessionImpersonateCommand(env, t))
 	return cmd
 }
 

@@ -38,7 +38,7 @@ func likenessOf(e *Entry) likeness {
 func (e *Entry) alike(o *Entry) bool {
 	return e.Generation == o.Generation && e.From == o.From && e.PolicyDigest == o.PolicyDigest &&
 		e.Path == o.Path && e.QueryHidden == o.QueryHidden &&
-		e.Allow == o.Allow && e.Deny == o.Deny && e.Err == o.Err &&
+		e.ImpersonatedBy == o.ImpersonatedBy && e.Allow == o.Allow && e.Deny == o.Deny && e.Err == o.Err &&
 		slices.Equal(e.Headers, o.Headers) && sameTexts(e.HeaderNames, o.HeaderNames) &&
 		sameTexts(e.AllowReasons, o.AllowReasons) && sameTexts(e.DenyReasons, o.DenyReasons) &&
 		e.Cert.same(o.Cert) && slices.EqualFunc(e.Records, o.Records, Record.same)

@@ -40,6 +40,7 @@ func appendLine(b []byte, e *Entry, person int) ([]byte, error) {
 	if person >= 0 {
 		b = append(strconv.AppendInt(append(b, `,"person":{"at":`...), int64(person), 10), '}')
 	}
+	b = appendKnown(b, `,"impersonated_by":`, e.ImpersonatedBy)
 	b = appendKnown(b, `,"outcome":`, e.Outcome)
 	b = appendTrue(b, `,"allow":true`, e.Allow)
 	b = appendTrue(b, `,"deny":true`, e.Deny)

@@ -35,6 +35,8 @@ type Entry struct {
 	IP     string       // of the client
 	Cert   *Certificate // nil: the connection could not have carried one
 	Person *Person      // nil: nobody signed in
+	// ImpersonatedBy is who acted as Person; "" for Person themself.
+	ImpersonatedBy string
 
 	Outcome      string // in the caller's words
 	Allow, Deny  bool   // whether an allow rule, a deny rule was met
@@ -142,7 +144,7 @@ const entrySize = 600
 func (e *Entry) weight() int64 {
 	n := entrySize + len(e.RequestID) + len(e.RouteID) + len(e.From) + len(e.PolicyDigest) +
 		len(e.Method) + len(e.Host) + len(e.RawPath) + len(e.Path) + len(e.RawQuery) +
-		len(e.IP) + len(e.Outcome) + len(e.Err) +
+		len(e.IP) + len(e.ImpersonatedBy) + len(e.Outcome) + len(e.Err) +
 		textsWeight(e.HeaderNames) + textsWeight(e.AllowReasons) + textsWeight(e.DenyReasons)
 	n += cap(e.Headers) * int(unsafe.Sizeof(Header{}))
 	for i := range e.Headers {

@@ -78,9 +78,10 @@ func full() *Entry {
 		RequestID: "7a0e\"<&>", Time: start.Add(123456789), Generation: 1<<64 - 1,
 		RouteID: "r1", From: "https://app.example.com", PolicyDigest: "sha256:00ff",
 		Method: "POST", Host: "app.example.com", RawPath: "/a%ff/\xff\xfe", Path: "/a\xff/\u2028\x00<", RawQuery: "q=1&r=\"",
-		Headers:     []Header{{"Accept", "text/html"}, {"X-Empty", ""}, {"X-Odd", "\xc3\x28"}},
-		HeaderNames: []string{"Accept", "X-Odd", "X-Empty", "X-Absent"},
-		IP:          "2001:db8::1", Cert: &Certificate{Presented: true, LeafDER: []byte{0x30, 0, 0xff}, IntermediatesDER: [][]byte{{1}, {0xff, 0}}},
+		ImpersonatedBy: "ada@example.com",
+		Headers:        []Header{{"Accept", "text/html"}, {"X-Empty", ""}, {"X-Odd", "\xc3\x28"}},
+		HeaderNames:    []string{"Accept", "X-Odd", "X-Empty", "X-Absent"},
+		IP:             "2001:db8::1", Cert: &Certificate{Presented: true, LeafDER: []byte{0x30, 0, 0xff}, IntermediatesDER: [][]byte{{1}, {0xff, 0}}},
 		Person:  &Person{JSON: json.RawMessage(`{"email":"a@example.com","n":12345678901234567890}`)},
 		Outcome: "deny", Allow: true, Deny: true, AllowReasons: []string{"email-ok"}, DenyReasons: []string{"reject", "non-cors-request"},
 		Records: []Record{

@@ -30,6 +30,7 @@ type line struct {
 	IP           text            `json:"ip,omitempty"`
 	Cert         *lineCert       `json:"certificate,omitempty"`
 	Person       *linePerson     `json:"person,omitempty"`
+	Impersonated text            `json:"impersonated_by,omitempty"`
 	Outcome      text            `json:"outcome,omitempty"`
 	Allow        bool            `json:"allow,omitempty"`
 	Deny         bool            `json:"deny,omitempty"`
@@ -116,7 +117,7 @@ func newLine(e *Entry) line {
 		RouteID: text(e.RouteID), From: text(e.From), PolicyDigest: text(e.PolicyDigest),
 		Method: text(e.Method), Host: text(e.Host), RawPath: text(e.RawPath), Path: text(e.Path),
 		RawQuery: text(e.RawQuery), QueryHidden: e.QueryHidden,
-		HeaderNames: e.HeaderNames, IP: text(e.IP), Cert: (*lineCert)(e.Cert),
+		HeaderNames: e.HeaderNames, IP: text(e.IP), Cert: (*lineCert)(e.Cert), Impersonated: text(e.ImpersonatedBy),
 		Outcome: text(e.Outcome), Allow: e.Allow, Deny: e.Deny,
 		AllowReasons: e.AllowReasons, DenyReasons: e.DenyReasons, Err: text(e.Err),
 	}
@@ -144,7 +145,7 @@ func (l *line) entry(person *Person) Entry {
 		RouteID: string(l.RouteID), From: string(l.From), PolicyDigest: string(l.PolicyDigest),
 		Method: string(l.Method), Host: string(l.Host), RawPath: string(l.RawPath), Path: string(l.Path),
 		RawQuery: string(l.RawQuery), QueryHidden: l.QueryHidden,
-		HeaderNames: l.HeaderNames, IP: string(l.IP), Cert: (*Certificate)(l.Cert), Person: person,
+		HeaderNames: l.HeaderNames, IP: string(l.IP), Cert: (*Certificate)(l.Cert), Person: person, ImpersonatedBy: string(l.Impersonated),
 		Outcome: string(l.Outcome), Allow: l.Allow, Deny: l.Deny,
 		AllowReasons: l.AllowReasons, DenyReasons: l.DenyReasons, Err: string(l.Err),
 	}

@@ -57,7 +57,7 @@ func TestTheFormOfALineStays(t *testing.T) {
 		`"raw_path":{"base64":"L2ElZmYv//4="},"path":{"base64":"L2H/L+KAqAA8"},"raw_query":"q=1\u0026r=\"",` +
 		`"headers":{"Accept":"text/html","X-Empty":"","X-Odd":{"base64":"wyg="}},"header_names":["Accept","X-Odd","X-Empty","X-Absent"],` +
 		`"ip":"2001:db8::1","certificate":{"presented":true,"valid":false,"leaf_der":"MAD/","intermediates_der":["AQ==","/wA="]},` +
-		`"person":{"data":{"email":"a@example.com","n":12345678901234567890}},"outcome":"deny","allow":true,"deny":true,` +
+		`"person":{"data":{"email":"a@example.com","n":12345678901234567890}},"impersonated_by":"ada@example.com","outcome":"deny","allow":true,"deny":true,` +
 		`"allow_reasons":["email-ok"],"deny_reasons":["reject","non-cors-request"],` +
 		`"records":[{"type":"device","key":{"base64":"a/8="},"value":"v","data":{"a":[1,2.50]}},` +
 		`{"type":"device","key":"absent"},{"type":"device","key":"null","data":null}],"error":"évaluation"}` + "\n"

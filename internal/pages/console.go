@@ -16,9 +16,17 @@ type Console struct {
 	Notice   Notice    // what has just been done; the zero value is nothing
 	Token    string    // goes with every form of the page
 	Over     *Over     // the page is a modal dialog over another; nil is none
+	Acting   Acting    // while the person acts as another; the zero value is not
 }
 
-func (c Console) sections() []Section { return c.Sections }
+// Acting says whom somebody acts as, and until when.
+type Acting struct {
+	Text  string // up to the time
+	Until time.Time
+	Stop  Action
+}
+
+func (c Console) sections() ([]Section, Acting) { return c.Sections, c.Acting }
 
 func (c Console) over() *Over { return c.Over }
 

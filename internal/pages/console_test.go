@@ -10,6 +10,7 @@ import (
 func sampleConsole() Console {
 	return Console{
 		Frame: sampleFrame(), Role: "admin", Token: strings.Repeat("0f", 32), Notice: Notice{Text: "The session has been ended.", Tone: ToneAllow},
+		Acting:   Acting{Text: "In applications you act as Bob until", Until: sampleNow, Stop: Action{"Stop", "/impersonation/stop"}},
 		Sections: []Section{{"Sessions", "/sessions", true}, {"People", "/users", false}, {"Groups", "/groups", false}},
 	}
 }
@@ -73,6 +74,24 @@ func TestFormsOfTheConsoleBearTheToken(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s in:\n%s", want, body)
 		}
+	}
+}
+
+func TestEveryPageSaysWhomOneActsAs(t *testing.T) {
+	t.Parallel()
+	p := newPages()
+	for name, a := range map[string]Answer{
+		"list": p.ConsoleList(sampleConsoleList()), "detail": p.ConsoleDetail(sampleConsoleDetail()), "form": p.ConsoleForm(sampleConsoleForm()),
+		"note": p.ConsoleNote(ConsoleNote{Console: sampleConsole(), Title: "x"}),
+	} {
+		if !strings.Contains(string(a.Body), "you act as Bob until") || !strings.Contains(string(a.Body), `href="/impersonation/stop"`) {
+			t.Errorf("%s does not", name)
+		}
+	}
+	list := sampleConsoleList()
+	list.Acting = Acting{}
+	if strings.Contains(string(p.ConsoleList(list).Body), "/impersonation/stop") {
+		t.Error("a page says so of who acts as nobody")
 	}
 }
 

@@ -303,7 +303,8 @@ func hostilePages(p *Pages, s string) map[string]Answer {
 	headers := slices.Repeat([]Header{{s, s}}, 300)
 	hidden := []Field{{"name", "opaque"}} // ours, byte for byte
 	all := map[string]Answer{
-		"whoami":   p.WhoAmI(WhoAmI{Frame: frame, SignInURL: s, SessionID: s, Provider: s, Groups: many(500), Claims: claims, Devices: devices, WebAuthnURL: s, DevicesURL: s, RequestsURL: s}),
+		"whoami": p.WhoAmI(WhoAmI{Frame: frame, SignInURL: s, SessionID: s, Provider: s, Groups: many(500), Claims: claims, Devices: devices, WebAuthnURL: s, DevicesURL: s, RequestsURL: s,
+			ActsAs: s, ActsUntil: sampleNow, StopURL: s, Impersonated: []ImpersonatedRow{{s, sampleNow, sampleNow}}}),
 		"nobody":   p.WhoAmI(WhoAmI{SignInURL: s}),
 		"routes":   p.Routes(Routes{Frame: frame, Routes: routes}),
 		"search":   p.Routes(Routes{Frame: frame, Query: s, Routes: routes}),

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-//go:embed templates/*.html assets/base.css assets/app.css assets/device.css assets/console.css assets/page.js assets/live.js assets/webauthn.js assets/mark.svg
+//go:embed templates/*.html assets/base.css assets/app.css assets/device.css assets/console.css assets/page.js assets/live.js assets/dialog.js assets/webauthn.js assets/mark.svg
 var files embed.FS
 
 // Options are the parts of Pages. The zero value is ready to use.
@@ -30,6 +30,7 @@ type Pages struct {
 	script    sheet
 	ceremony  sheet // script, and what runs a ceremony
 	live      sheet // script, and what fills a live table
+	dialog    sheet // script, and the key that closes a dialog
 
 	consoleSheet sheet
 }
@@ -62,6 +63,7 @@ func New(o Options) *Pages {
 	p.script = newSheet(`script type="module"`, own("page.js"))
 	p.ceremony = newSheet(`script type="module"`, own("page.js")+"\n"+own("webauthn.js"))
 
+	p.dialog = newSheet(`script type="module"`, own("page.js")+"\n"+own("dialog.js"))
 	p.live = newSheet(`script type="module"`, own("page.js")+"\n"+own("live.js"))
 
 	layout := template.Must(template.New("layout").Funcs(p.funcs()).
@@ -157,6 +159,7 @@ type document struct {
 	// Sections are the navigation of the console, nil elsewhere.
 	Sections []Section
 	Over     *Over // what a dialog of the console lies on, nil elsewhere
+	Acting   Acting
 	View     any
 }
 
@@ -175,8 +178,8 @@ func (p *Pages) render(g page) Answer {
 		Title: g.title, Class: g.name, Brand: p.brand, Style: style.element,
 		Refresh: g.head, Frame: g.frame, View: g.view,
 	}
-	if c, ok := g.view.(interface{ sections() []Section }); ok {
-		d.Sections = c.sections()
+	if c, ok := g.view.(interface{ sections() ([]Section, Acting) }); ok {
+		d.Sections, d.Acting = c.sections()
 	}
 	if c, ok := g.view.(interface{ over() *Over }); ok {
 		d.Over = c.over()
@@ -188,6 +191,9 @@ func (p *Pages) render(g page) Answer {
 	}
 	if g.ceremony {
 		d.Script, csp.script = p.ceremony.element, p.ceremony.source
+	}
+	if d.Over != nil {
+		d.Script, csp.script = p.dialog.element, p.dialog.source
 	}
 	if l, ok := g.view.(interface{ live() bool }); ok && l.live() {
 		d.Script, csp.script, csp.connects = p.live.element, p.live.source, true

@@ -25,12 +25,33 @@ type WhoAmI struct {
 	WebAuthnURL string
 	DevicesURL  string
 	RequestsURL string // of one's requests for access; "" leaves the link out
+	// ActsAs is whom an administrator acts as until ActsUntil, "" for nobody, and
+	// StopURL where they end it.
+	ActsAs    string
+	ActsUntil time.Time
+	StopURL   string
+	// Impersonated are the last times that an administrator has acted as this
+	// person, the latest first.
+	Impersonated []ImpersonatedRow
+}
+
+// An ImpersonatedRow is one of them.
+type ImpersonatedRow struct {
+	By        string // hostile
+	At, Until time.Time
 }
 
 // Bounds of the groups that the page lists: how many, and their bytes of HTML.
 const (
 	maxGroups   = 60
 	groupBudget = 6 << 10
+)
+
+// maxImpersonated bounds what the page tells of administrators, and whenCost is
+// what a line with a time takes, in bytes of HTML.
+const (
+	maxImpersonated = 10
+	whenCost        = 400
 )
 
 // whoAmIData is what drivers of the page read.
@@ -64,6 +85,11 @@ func (p *Pages) WhoAmI(v WhoAmI) Answer {
 	view.MoreGroups = len(v.Groups) - len(view.Groups)
 	var spent int
 	view.Devices, spent = affordableRows(v.Devices)
+	spent += cost(line(v.ActsAs)) + whenCost
+	view.Impersonated = v.Impersonated[:min(len(v.Impersonated), maxImpersonated)]
+	for _, one := range view.Impersonated {
+		spent += cost(line(one.By)) + 2*whenCost
+	}
 	view.Claims, view.MoreClaims = claimRows(v.Claims, claimBudget-spent)
 	view.MoreDevices = len(v.Devices) - len(view.Devices)
 	view.Data = whoAmIData{DeviceCredentialIDs: make([]string, len(v.Devices)), WebAuthnURL: href(v.WebAuthnURL)}

@@ -12,6 +12,9 @@ var roles = map[Action]Role{
 	"RevokeUserSessions": RoleManager,
 	"RevokeAllSessions":  RoleAdmin,
 
+	"StartImpersonation": RoleAdmin,
+	"StopImpersonation":  RoleAdmin,
+
 	"ListUsers":   RoleViewer,
 	"GetUser":     RoleViewer,
 	"ListGroups":  RoleViewer,

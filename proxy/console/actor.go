@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/cardea-proxy/cardea/policy"
 )
@@ -52,6 +53,10 @@ type Actor struct {
 	Name      string
 	RequestID string
 	Address   string // of the client; "" for the operator
+	// ActsAs is whom the session acts as in applications until ActsUntil, for
+	// people; "" for nobody. In the console everybody is themself.
+	ActsAs    string
+	ActsUntil time.Time
 }
 
 // Operator is who comes by the administrator's socket: whoever may open it may
@@ -83,6 +88,9 @@ type Person struct {
 	Email   string
 	Name    string
 	Facts   *policy.Person
+	// ActsAs and ActsUntil are those of Actor.
+	ActsAs    string
+	ActsUntil time.Time
 }
 
 // Roles are the policies of console.admins, managers and viewers, compiled.

@@ -59,6 +59,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{o: o, mux: http.NewServeMux()}
 	s.routes()
 	s.grpc = o.Service.newGRPC()
+	o.Service.house.Store(s)
 	return s, nil
 }
 

@@ -48,6 +48,7 @@ func (s *Service) newGRPC(o ...grpc.ServerOption) *grpc.Server {
 	server := grpc.NewServer(o...)
 	consolepb.RegisterSessionServiceServer(server, sessionServer{s: s})
 	consolepb.RegisterUserServiceServer(server, userServer{s: s})
+	consolepb.RegisterImpersonationServiceServer(server, impersonationServer{s: s})
 	consolepb.RegisterAuditServiceServer(server, auditServer{s: s})
 	consolepb.RegisterDeviceServiceServer(server, deviceServer{s: s})
 	consolepb.RegisterAccessServiceServer(server, accessServer{s: s})

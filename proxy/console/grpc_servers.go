@@ -101,3 +101,16 @@ func (g deviceServer) CreateEnrollmentLink(ctx context.Context, r *consolepb.Cre
 func (g deviceServer) RevokeEnrollmentLink(ctx context.Context, r *consolepb.RevokeEnrollmentLinkRequest) (*consolepb.RevokeEnrollmentLinkResponse, error) {
 	return call(ctx, r, g.s.RevokeEnrollmentLink)
 }
+
+type impersonationServer struct {
+	consolepb.UnimplementedImpersonationServiceServer
+	s *Service
+}
+
+func (g impersonationServer) StartImpersonation(ctx context.Context, r *consolepb.StartImpersonationRequest) (*consolepb.StartImpersonationResponse, error) {
+	return call(ctx, r, g.s.StartImpersonation)
+}
+
+func (g impersonationServer) StopImpersonation(ctx context.Context, r *consolepb.StopImpersonationRequest) (*consolepb.StopImpersonationResponse, error) {
+	return call(ctx, r, g.s.StopImpersonation)
+}

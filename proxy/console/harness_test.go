@@ -191,7 +191,15 @@ func (w *world) identify(ctx context.Context, id string) (Person, error) {
 		return Person{}, ErrNobody
 	}
 	claims := maps.Clone(user.Claims)
-	return Person{UserKey: user.Key, Email: user.Email, Name: user.Name, Facts: policy.NewPerson(policy.PersonData{
+	p := Person{}
+	if i := session.Impersonates; w.config.Console.Impersonation && i.Lasting(w.clock.now(), 0) {
+		other, err := w.client.User(ctx, i.UserKey)
+		if err != nil {
+			return Person{}, err
+		}
+		p.ActsAs, p.ActsUntil = other.Name, i.Until
+	}
+	return Person{ActsAs: p.ActsAs, ActsUntil: p.ActsUntil, UserKey: user.Key, Email: user.Email, Name: user.Name, Facts: policy.NewPerson(policy.PersonData{
 		SessionID: id, UserID: user.ID, Email: user.Email, Groups: user.Groups, Claims: claims, SignedInAt: session.IssuedAt,
 	})}, nil
 }

@@ -31,6 +31,7 @@ func populated(t *testing.T, text string) (w *world, admin, victim string) {
 	victim = w.signIn("victim", func(u *databroker.User) {
 		u.Name, u.Email, u.ID = text, text, text
 		u.Groups = []string{text, "a group"}
+		u.Impersonated = []databroker.Impersonated{{By: text, At: w.clock.now(), Until: w.clock.now()}}
 		u.Claims = map[string]any{"department": text, text: text}
 	})
 	session, err := w.client.Session(t.Context(), victim)

@@ -46,9 +46,14 @@ func (s *Server) settle(ctx context.Context, st *State, a Actor) (Actor, error) 
 		}
 		return Actor{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	a.UserKey, a.Email, a.Name = p.UserKey, p.Email, p.Name
-	a.Role, err = st.Roles.of(ctx, policy.Facts{Person: p.Facts, Now: s.o.Now(), Records: s.o.Records})
+	a.UserKey, a.Email, a.Name, a.ActsAs, a.ActsUntil = p.UserKey, p.Email, p.Name, p.ActsAs, p.ActsUntil
+	a.Role, err = st.Roles.of(ctx, s.factsOf(p))
 	return a, err
+}
+
+// factsOf are those that roles are decided by.
+func (s *Server) factsOf(p Person) policy.Facts {
+	return policy.Facts{Person: p.Facts, Now: s.o.Now(), Records: s.o.Records}
 }
 
 // again settles a later, by the records and the configuration of then.

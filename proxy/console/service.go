@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cardea-proxy/cardea/config"
@@ -18,6 +19,7 @@ import (
 // Broker is the part of the databroker's client that actions use.
 type Broker interface {
 	Session(ctx context.Context, id string) (*databroker.Session, error)
+	PutSession(ctx context.Context, s *databroker.Session) error
 	DeleteSession(ctx context.Context, id string) error
 	User(ctx context.Context, key string) (*databroker.User, error)
 	PutUser(ctx context.Context, u *databroker.User) error
@@ -29,7 +31,6 @@ type Broker interface {
 	PutEnrollmentLink(ctx context.Context, l *databroker.EnrollmentLink) error
 	// Delete is databroker.ErrConflict for a record with another version.
 	Delete(ctx context.Context, typ, id string, expected uint64) error
-	PutSession(ctx context.Context, s *databroker.Session) error
 	Grant(ctx context.Context, id string) (*databroker.Grant, error)
 	PutGrant(ctx context.Context, g *databroker.Grant) error
 	AccessRequests(ctx context.Context, userKey string) (*databroker.AccessRequests, error)
@@ -78,6 +79,7 @@ type ServiceOptions struct {
 type Service struct {
 	o     ServiceOptions
 	index *index
+	house atomic.Pointer[Server] // what is in force, and who people are; nil before New
 
 	parting sync.WaitGroup // see part
 	ending  chan struct{}  // closed when Run ends

@@ -160,9 +160,13 @@ func TestWithoutAuditNothingIsChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.possess("idp/victim", victim)
+	acts := &databroker.Impersonation{SessionID: victim, UserKey: "idp/victim"}
+	if err := w.alterSession(t.Context(), admin, func(s *databroker.Session) { s.Impersonates = acts }); err != nil {
+		t.Fatal(err)
+	}
 	w.audit.err = errors.New("the disk is full of secrets")
 	form := url.Values{
-		"id": {victim}, "key": {"idp/victim"}, "sure": {"yes"}, "for": {"900"}, "life": {"86400"}, "name": {"a name"},
+		"id": {victim}, "key": {"idp/victim"}, "sure": {"yes"}, "for": {"900"}, "life": {"86400"}, "name": {"a name"}, "duration": {"1h"}, "reason": {"none"},
 	}
 	for _, page := range w.server.served {
 		if !strings.HasPrefix(page.pattern, "POST") || page.action == "ReplayConfig" { // that changes nothing
@@ -174,7 +178,7 @@ func TestWithoutAuditNothingIsChanged(t *testing.T) {
 		}
 	}
 	user, err := w.client.User(t.Context(), "idp/victim")
-	if err != nil || user.Disabled || !w.lives(victim) || !w.lives(admin) {
+	if err != nil || user.Disabled || !w.lives(victim) || !w.lives(admin) || w.actsAs(admin) == nil {
 		t.Errorf("something was changed: %+v, %v", user, err)
 	}
 	if d, err := w.client.Device(t.Context(), victim); err != nil || d.Approved || d.Version != 1 {

@@ -3,7 +3,6 @@ package console
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -128,6 +127,9 @@ func (s *Service) GetUser(ctx context.Context, a Actor, r *consolepb.GetUserRequ
 		return nil, err
 	}
 	out.Sessions = sessions.Sessions
+	if out.Impersonated, err = s.impersonated(ctx, r.GetKey()); err != nil {
+		return nil, err
+	}
 	return out, nil
 }
 
@@ -223,22 +225,11 @@ func (s *Service) EnableUser(ctx context.Context, a Actor, r *consolepb.EnableUs
 	return &consolepb.EnableUserResponse{}, nil
 }
 
-// setDisabled writes the one field, however often sign-ins write the others.
+// setDisabled writes the one field.
 func (s *Service) setDisabled(ctx context.Context, key string, disabled bool) error {
-	for range 20 {
-		user, err := s.o.Broker.User(ctx, key)
-		if err != nil {
-			return fromBroker(err)
-		}
-		if user.Disabled == disabled {
-			return nil
-		}
-		changed := user.Clone()
-		changed.Disabled = disabled
-		err = s.o.Broker.PutUser(ctx, changed)
-		if !errors.Is(err, databroker.ErrConflict) {
-			return fromBroker(err)
-		}
-	}
-	return fromBroker(databroker.ErrConflict)
+	return s.alterUser(ctx, key, func(u *databroker.User) bool {
+		changed := u.Disabled != disabled
+		u.Disabled = disabled
+		return changed
+	})
 }

@@ -49,6 +49,11 @@ func (s *Server) routes() {
 	s.on("GET /sessions/revoke-all", "RevokeAllSessions", s.askRevokeAll)
 	s.on("POST /sessions/revoke-all", "RevokeAllSessions", s.revokeAll)
 
+	s.on("GET /impersonation/start", "StartImpersonation", s.askAct)
+	s.on("POST /impersonation/start", "StartImpersonation", s.act)
+	s.on("GET /impersonation/stop", "StopImpersonation", s.askStop)
+	s.on("POST /impersonation/stop", "StopImpersonation", s.stop)
+
 	s.on("GET /users", "ListUsers", s.usersPage)
 	s.on("GET /users/show", "GetUser", s.userPage)
 	s.on("GET /users/disable", "DisableUser", s.askDisable)
@@ -157,7 +162,7 @@ func (s *Server) frame(v visit, path string) pages.Console {
 			Person:     pages.Person{Name: v.actor.Name, Email: v.actor.Email, ID: v.actor.UserKey},
 			SessionURL: "/.pomerium/", SignOutURL: "/.pomerium/sign_out", RequestID: v.actor.RequestID, Host: v.r.Host,
 		},
-		Role: v.actor.Role.String(), Token: v.token,
+		Role: v.actor.Role.String(), Token: v.token, Acting: v.actingNotice(),
 	}
 	for _, one := range sections {
 		if v.actor.May(one.action) {

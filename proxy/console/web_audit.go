@@ -22,7 +22,7 @@ func (s *Server) auditPage(v visit) error {
 		return err
 	}
 	var kinds []string
-	for _, kind := range []string{"session.", "user.", "device.", "enrollment_link.", "grant.", "access_request.", "service_account."} {
+	for _, kind := range []string{"session.", "impersonation.", "user.", "device.", "enrollment_link.", "grant.", "access_request.", "service_account."} {
 		kinds = append(kinds, kind, say("audit.kind."+kind[:len(kind)-1]))
 	}
 	page := pages.ConsoleList{

@@ -102,6 +102,7 @@ func (v visit) sessionRow(one *consolepb.Session) pages.Row {
 	if v.actor.May("RevokeSession") {
 		row.Actions = []pages.Action{{Label: say("sessions.revoke"), URL: withQuery("/sessions/revoke", "id", one.Id)}}
 	}
+	row.Actions = append(row.Actions, v.actAction(one)...)
 	return row
 }
 

@@ -99,6 +99,9 @@ func (s *Server) userPage(v visit) error {
 		},
 		Parts: []pages.Part{groupsPart(u), v.sessionsPart(out), v.devicesPart(out)},
 	}
+	if len(out.Impersonated) > 0 {
+		page.Parts = append(page.Parts, impersonatedPart(out))
+	}
 	switch {
 	case u.Disabled && v.actor.May("EnableUser"):
 		page.Actions = []pages.Action{{Label: say("users.enable"), URL: withQuery("/users/enable", "key", key)}}
@@ -136,6 +139,7 @@ func (v visit) sessionsPart(out *consolepb.GetUserResponse) pages.Part {
 		if v.actor.May("RevokeSession") {
 			row.Actions = []pages.Action{{Label: say("sessions.revoke"), URL: withQuery("/sessions/revoke", "id", one.Id)}}
 		}
+		row.Actions = append(row.Actions, v.actAction(one)...)
 		table.Rows = append(table.Rows, row)
 	}
 	part := pages.Part{ID: "sessions", Title: say("sessions.title"), Table: table}

@@ -22,5 +22,3 @@ for (const b of document.querySelectorAll("button[data-copy]")) {
     setTimeout(() => { b.textContent = label; said.textContent = ""; }, 2000);
   });
 }
-const away = document.querySelector("dialog a[data-escape]");
-if (away) addEventListener("keydown", (e) => { if (e.key === "Escape" && !e.target.value) location.assign(away.href); });

@@ -350,8 +350,10 @@ type GetUserResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	User  *User                  `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
 	// The newest, at most a hundred; user.sessions counts all.
-	Sessions      []*Session    `protobuf:"bytes,2,rep,name=sessions,proto3" json:"sessions,omitempty"`
-	Devices       []*UserDevice `protobuf:"bytes,3,rep,name=devices,proto3" json:"devices,omitempty"`
+	Sessions []*Session    `protobuf:"bytes,2,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	Devices  []*UserDevice `protobuf:"bytes,3,rep,name=devices,proto3" json:"devices,omitempty"`
+	// The last times that an administrator acted as the person, the latest first.
+	Impersonated  []*Impersonated `protobuf:"bytes,4,rep,name=impersonated,proto3" json:"impersonated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -407,6 +409,73 @@ func (x *GetUserResponse) GetDevices() []*UserDevice {
 	return nil
 }
 
+func (x *GetUserResponse) GetImpersonated() []*Impersonated {
+	if x != nil {
+		return x.Impersonated
+	}
+	return nil
+}
+
+type Impersonated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	By            string                 `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"` // who, for people to read; hostile text
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Impersonated) Reset() {
+	*x = Impersonated{}
+	mi := &file_users_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Impersonated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Impersonated) ProtoMessage() {}
+
+func (x *Impersonated) ProtoReflect() protoreflect.Message {
+	mi := &file_users_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Impersonated.ProtoReflect.Descriptor instead.
+func (*Impersonated) Descriptor() ([]byte, []int) {
+	return file_users_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Impersonated) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Impersonated) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Impersonated) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
 // UserDevice is a device as far as its owner's page shows it.
 type UserDevice struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -424,7 +493,7 @@ type UserDevice struct {
 
 func (x *UserDevice) Reset() {
 	*x = UserDevice{}
-	mi := &file_users_proto_msgTypes[5]
+	mi := &file_users_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -436,7 +505,7 @@ func (x *UserDevice) String() string {
 func (*UserDevice) ProtoMessage() {}
 
 func (x *UserDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_users_proto_msgTypes[5]
+	mi := &file_users_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -449,7 +518,7 @@ func (x *UserDevice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserDevice.ProtoReflect.Descriptor instead.
 func (*UserDevice) Descriptor() ([]byte, []int) {
-	return file_users_proto_rawDescGZIP(), []int{5}
+	return file_users_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UserDevice) GetId() string {
@@ -518,7 +587,7 @@ type ListGroupsRequest struct {
 
 func (x *ListGroupsRequest) Reset() {
 	*x = ListGroupsRequest{}
-	mi := &file_users_proto_msgTypes[6]
+	mi := &file_users_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -530,7 +599,7 @@ func (x *ListGroupsRequest) String() string {
 func (*ListGroupsRequest) ProtoMessage() {}
 
 func (x *ListGroupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_users_proto_msgTypes[6]
+	mi := &file_users_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -543,7 +612,7 @@ func (x *ListGroupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGroupsRequest.ProtoReflect.Descriptor instead.
 func (*ListGroupsRequest) Descriptor() ([]byte, []int) {
-	return file_users_proto_rawDescGZIP(), []int{6}
+	return file_users_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListGroupsRequest) GetPage() *PageRequest {
@@ -570,7 +639,7 @@ type ListGroupsResponse struct {
 
 func (x *ListGroupsResponse) Reset() {
 	*x = ListGroupsResponse{}
-	mi := &file_users_proto_msgTypes[7]
+	mi := &file_users_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +651,7 @@ func (x *ListGroupsResponse) String() string {
 func (*ListGroupsResponse) ProtoMessage() {}
 
 func (x *ListGroupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_users_proto_msgTypes[7]
+	mi := &file_users_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +664,7 @@ func (x *ListGroupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGroupsResponse.ProtoReflect.Descriptor instead.
 func (*ListGroupsResponse) Descriptor() ([]byte, []int) {
-	return file_users_proto_rawDescGZIP(), []int{7}
+	return file_users_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListGroupsResponse) GetGroups() []*Group {
@@ -622,7 +691,7 @@ type Group struct {
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_users_proto_msgTypes[8]
+	mi := &file_users_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +703,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_users_proto_msgTypes[8]
+	mi := &file_users_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +716,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_users_proto_rawDescGZIP(), []int{8}
+	return file_users_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Group) GetName() string {
@@ -673,7 +742,7 @@ type DisableUserRequest struct {
 
 func (x *DisableUserRequest) Reset() {
 	*x = DisableUserRequest{}
-	mi := &file_users_proto_msgTypes[9]
+	mi := &file_users_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +754,7 @@ func (x *DisableUserRequest) String() string {
 func (*DisableUserRequest) ProtoMessage() {}
 
 func (x *DisableUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_users_proto_msgTypes[9]
+	mi := &file_users_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +767,7 @@ func (x *DisableUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisableUserRequest.ProtoReflect.Descriptor instead.
 func (*DisableUserRequest) Descriptor() ([]byte, []int) {
-	return file_users_proto_rawDescGZIP(), []int{9}
+	return file_users_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DisableUserRequest) GetKey() string {
@@ -717,7 +786,7 @@ type DisableUserResponse struct {
 
 func (x *DisableUserResponse) Reset() {
 	*x = DisableUserResponse{}
-	mi := &file_users_proto_msgTypes[10]
+	mi := &file_users_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -729,7 +798,7 @@ func (x *DisableUserResponse) String() string {
 func (*DisableUserResponse) ProtoMessage() {}
 
 func (x *DisableUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_users_proto_msgTypes[10]
+	mi := &file_users_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -742,7 +811,7 @@ func (x *DisableUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisableUserResponse.ProtoReflect.Descriptor instead.
 func (*DisableUserResponse) Descriptor() ([]byte, []int) {
-	return file_users_proto_rawDescGZIP(), []int{10}
+	return file_users_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DisableUserResponse) GetRevoked() int32 {
@@ -761,7 +830,7 @@ type EnableUserRequest struct {
 
 func (x *EnableUserRequest) Reset() {
 	*x = EnableUserRequest{}
-	mi := &file_users_proto_msgTypes[11]
+	mi := &file_users_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +842,7 @@ func (x *EnableUserRequest) String() string {
 func (*EnableUserRequest) ProtoMessage() {}
 
 func (x *EnableUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_users_proto_msgTypes[11]
+	mi := &file_users_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +855,7 @@ func (x *EnableUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnableUserRequest.ProtoReflect.Descriptor instead.
 func (*EnableUserRequest) Descriptor() ([]byte, []int) {
-	return file_users_proto_rawDescGZIP(), []int{11}
+	return file_users_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *EnableUserRequest) GetKey() string {
@@ -804,7 +873,7 @@ type EnableUserResponse struct {
 
 func (x *EnableUserResponse) Reset() {
 	*x = EnableUserResponse{}
-	mi := &file_users_proto_msgTypes[12]
+	mi := &file_users_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -816,7 +885,7 @@ func (x *EnableUserResponse) String() string {
 func (*EnableUserResponse) ProtoMessage() {}
 
 func (x *EnableUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_users_proto_msgTypes[12]
+	mi := &file_users_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -829,7 +898,7 @@ func (x *EnableUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnableUserResponse.ProtoReflect.Descriptor instead.
 func (*EnableUserResponse) Descriptor() ([]byte, []int) {
-	return file_users_proto_rawDescGZIP(), []int{12}
+	return file_users_proto_rawDescGZIP(), []int{13}
 }
 
 var File_users_proto protoreflect.FileDescriptor
@@ -858,11 +927,16 @@ const file_users_proto_rawDesc = "" +
 	"\x05users\x18\x01 \x03(\v2\x10.console.v1.UserR\x05users\x12,\n" +
 	"\x04page\x18\x02 \x01(\v2\x18.console.v1.PageResponseR\x04page\"\"\n" +
 	"\x0eGetUserRequest\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\"\x9a\x01\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\"\xd8\x01\n" +
 	"\x0fGetUserResponse\x12$\n" +
 	"\x04user\x18\x01 \x01(\v2\x10.console.v1.UserR\x04user\x12/\n" +
 	"\bsessions\x18\x02 \x03(\v2\x13.console.v1.SessionR\bsessions\x120\n" +
-	"\adevices\x18\x03 \x03(\v2\x16.console.v1.UserDeviceR\adevices\"\x8d\x02\n" +
+	"\adevices\x18\x03 \x03(\v2\x16.console.v1.UserDeviceR\adevices\x12<\n" +
+	"\fimpersonated\x18\x04 \x03(\v2\x18.console.v1.ImpersonatedR\fimpersonated\"|\n" +
+	"\fImpersonated\x12\x0e\n" +
+	"\x02by\x18\x01 \x01(\tR\x02by\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x120\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\x8d\x02\n" +
 	"\n" +
 	"UserDevice\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -917,7 +991,7 @@ func file_users_proto_rawDescGZIP() []byte {
 }
 
 var file_users_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_users_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_users_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_users_proto_goTypes = []any{
 	(UserState)(0),                // 0: console.v1.UserState
 	(*User)(nil),                  // 1: console.v1.User
@@ -925,47 +999,51 @@ var file_users_proto_goTypes = []any{
 	(*ListUsersResponse)(nil),     // 3: console.v1.ListUsersResponse
 	(*GetUserRequest)(nil),        // 4: console.v1.GetUserRequest
 	(*GetUserResponse)(nil),       // 5: console.v1.GetUserResponse
-	(*UserDevice)(nil),            // 6: console.v1.UserDevice
-	(*ListGroupsRequest)(nil),     // 7: console.v1.ListGroupsRequest
-	(*ListGroupsResponse)(nil),    // 8: console.v1.ListGroupsResponse
-	(*Group)(nil),                 // 9: console.v1.Group
-	(*DisableUserRequest)(nil),    // 10: console.v1.DisableUserRequest
-	(*DisableUserResponse)(nil),   // 11: console.v1.DisableUserResponse
-	(*EnableUserRequest)(nil),     // 12: console.v1.EnableUserRequest
-	(*EnableUserResponse)(nil),    // 13: console.v1.EnableUserResponse
-	(*PageRequest)(nil),           // 14: console.v1.PageRequest
-	(*PageResponse)(nil),          // 15: console.v1.PageResponse
-	(*Session)(nil),               // 16: console.v1.Session
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*Impersonated)(nil),          // 6: console.v1.Impersonated
+	(*UserDevice)(nil),            // 7: console.v1.UserDevice
+	(*ListGroupsRequest)(nil),     // 8: console.v1.ListGroupsRequest
+	(*ListGroupsResponse)(nil),    // 9: console.v1.ListGroupsResponse
+	(*Group)(nil),                 // 10: console.v1.Group
+	(*DisableUserRequest)(nil),    // 11: console.v1.DisableUserRequest
+	(*DisableUserResponse)(nil),   // 12: console.v1.DisableUserResponse
+	(*EnableUserRequest)(nil),     // 13: console.v1.EnableUserRequest
+	(*EnableUserResponse)(nil),    // 14: console.v1.EnableUserResponse
+	(*PageRequest)(nil),           // 15: console.v1.PageRequest
+	(*PageResponse)(nil),          // 16: console.v1.PageResponse
+	(*Session)(nil),               // 17: console.v1.Session
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
 }
 var file_users_proto_depIdxs = []int32{
-	14, // 0: console.v1.ListUsersRequest.page:type_name -> console.v1.PageRequest
+	15, // 0: console.v1.ListUsersRequest.page:type_name -> console.v1.PageRequest
 	0,  // 1: console.v1.ListUsersRequest.state:type_name -> console.v1.UserState
 	1,  // 2: console.v1.ListUsersResponse.users:type_name -> console.v1.User
-	15, // 3: console.v1.ListUsersResponse.page:type_name -> console.v1.PageResponse
+	16, // 3: console.v1.ListUsersResponse.page:type_name -> console.v1.PageResponse
 	1,  // 4: console.v1.GetUserResponse.user:type_name -> console.v1.User
-	16, // 5: console.v1.GetUserResponse.sessions:type_name -> console.v1.Session
-	6,  // 6: console.v1.GetUserResponse.devices:type_name -> console.v1.UserDevice
-	17, // 7: console.v1.UserDevice.enrolled_at:type_name -> google.protobuf.Timestamp
-	17, // 8: console.v1.UserDevice.last_used_at:type_name -> google.protobuf.Timestamp
-	14, // 9: console.v1.ListGroupsRequest.page:type_name -> console.v1.PageRequest
-	9,  // 10: console.v1.ListGroupsResponse.groups:type_name -> console.v1.Group
-	15, // 11: console.v1.ListGroupsResponse.page:type_name -> console.v1.PageResponse
-	2,  // 12: console.v1.UserService.ListUsers:input_type -> console.v1.ListUsersRequest
-	4,  // 13: console.v1.UserService.GetUser:input_type -> console.v1.GetUserRequest
-	7,  // 14: console.v1.UserService.ListGroups:input_type -> console.v1.ListGroupsRequest
-	10, // 15: console.v1.UserService.DisableUser:input_type -> console.v1.DisableUserRequest
-	12, // 16: console.v1.UserService.EnableUser:input_type -> console.v1.EnableUserRequest
-	3,  // 17: console.v1.UserService.ListUsers:output_type -> console.v1.ListUsersResponse
-	5,  // 18: console.v1.UserService.GetUser:output_type -> console.v1.GetUserResponse
-	8,  // 19: console.v1.UserService.ListGroups:output_type -> console.v1.ListGroupsResponse
-	11, // 20: console.v1.UserService.DisableUser:output_type -> console.v1.DisableUserResponse
-	13, // 21: console.v1.UserService.EnableUser:output_type -> console.v1.EnableUserResponse
-	17, // [17:22] is the sub-list for method output_type
-	12, // [12:17] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	17, // 5: console.v1.GetUserResponse.sessions:type_name -> console.v1.Session
+	7,  // 6: console.v1.GetUserResponse.devices:type_name -> console.v1.UserDevice
+	6,  // 7: console.v1.GetUserResponse.impersonated:type_name -> console.v1.Impersonated
+	18, // 8: console.v1.Impersonated.at:type_name -> google.protobuf.Timestamp
+	18, // 9: console.v1.Impersonated.until:type_name -> google.protobuf.Timestamp
+	18, // 10: console.v1.UserDevice.enrolled_at:type_name -> google.protobuf.Timestamp
+	18, // 11: console.v1.UserDevice.last_used_at:type_name -> google.protobuf.Timestamp
+	15, // 12: console.v1.ListGroupsRequest.page:type_name -> console.v1.PageRequest
+	10, // 13: console.v1.ListGroupsResponse.groups:type_name -> console.v1.Group
+	16, // 14: console.v1.ListGroupsResponse.page:type_name -> console.v1.PageResponse
+	2,  // 15: console.v1.UserService.ListUsers:input_type -> console.v1.ListUsersRequest
+	4,  // 16: console.v1.UserService.GetUser:input_type -> console.v1.GetUserRequest
+	8,  // 17: console.v1.UserService.ListGroups:input_type -> console.v1.ListGroupsRequest
+	11, // 18: console.v1.UserService.DisableUser:input_type -> console.v1.DisableUserRequest
+	13, // 19: console.v1.UserService.EnableUser:input_type -> console.v1.EnableUserRequest
+	3,  // 20: console.v1.UserService.ListUsers:output_type -> console.v1.ListUsersResponse
+	5,  // 21: console.v1.UserService.GetUser:output_type -> console.v1.GetUserResponse
+	9,  // 22: console.v1.UserService.ListGroups:output_type -> console.v1.ListGroupsResponse
+	12, // 23: console.v1.UserService.DisableUser:output_type -> console.v1.DisableUserResponse
+	14, // 24: console.v1.UserService.EnableUser:output_type -> console.v1.EnableUserResponse
+	20, // [20:25] is the sub-list for method output_type
+	15, // [15:20] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_users_proto_init() }
@@ -981,7 +1059,7 @@ func file_users_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_users_proto_rawDesc), len(file_users_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
