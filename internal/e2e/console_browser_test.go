@@ -21,7 +21,7 @@ func TestTheConsoleInChromium(t *testing.T) {
 	b := in.chromium(t)
 	click := func(selector string) chromedp.Action[chromedp.Void] { return chromedp.Click(chromedp.CSS(selector)) }
 	t.Run("signing in leads to the list", func(t *testing.T) {
-		b.do(t, b.ctx, chromedp.Navigate(in.at("console.localhost/")), chromedp.WaitVisible(chromedp.CSS("#password")),
+		b.do(t, b.ctx, chromedp.Navigate(in.at("console.localhost/sessions")), chromedp.WaitVisible(chromedp.CSS("#password")),
 			chromedp.SendKeys(chromedp.CSS("#email"), "admin@example.com"), chromedp.SendKeys(chromedp.CSS("#password"), made["admin@example.com"]), click("form button"))
 		b.reaches(t, b.ctx, in.at("console.localhost/sessions"))
 		b.shows(t, b.ctx, "Erin Engineer")
