@@ -62,7 +62,7 @@ func (l *loading) checkAddresses() {
 	if c.DebugAddress != nil {
 		debug = *c.DebugAddress
 	}
-	seen := make(map[string]string)
+	seen := make(map[string]string) // address -> key
 	for _, a := range []struct{ key, address string }{
 		{"address", c.Address},
 		{"http_redirect_addr", c.HTTPRedirectAddr},
@@ -87,6 +87,7 @@ func (l *loading) checkAddresses() {
 			seen[a.address] = a.key
 		}
 	}
+	l.checkConsoleAddress(seen)
 	if ip := c.EnvoyBindConfigSourceAddress; ip != "" {
 		if _, err := netip.ParseAddr(ip); err != nil {
 			l.refuse("envoy_bind_config_source_address", "", "an IP address")

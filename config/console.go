@@ -19,6 +19,8 @@ type Console struct {
 	Viewers       Criteria `yaml:"viewers"`
 	Impersonation bool     `yaml:"impersonation"` // administrators may act as others
 
+	Address string `yaml:"address"` // host:port of a listener for the console alone; "" is the main one
+
 	// The longest that somebody may be granted access for, and that a service
 	// account may live.
 	MaxGrant          time.Duration `yaml:"max_grant"`           // default 24h, at most 720h
@@ -57,8 +59,13 @@ func (c *Config) HasConsole() bool {
 	return false
 }
 
+// ConsoleApart reports whether the console is on a listener of its own, and on
+// no other: its hosts are then strangers to the main one.
+func (c *Config) ConsoleApart() bool { return c.Console.Address != "" }
+
 // checkConsole makes the policies of the roles.
 func (l *loading) checkConsole() {
+	l.checkConsoleApart()
 	if d := l.c.Console.MaxGrant; d < time.Minute || d > 720*time.Hour {
 		l.refuse("console.max_grant", "", "1m to 720h")
 	}

@@ -42,7 +42,7 @@ const everything = "testdata/good/everything.yaml"
 // need files, certificates or what another of its keys excludes. Tests of
 // their own set them.
 var elsewhere = regexp.MustCompile(`_file$|certificate|^downstream_mtls|^users|^signing_key|^databroker_storage_connection_string|` +
-	`^timeout_write$|^policy_dir$|^policies\.file$|bearer_token_format$|tcp_health_check|tls_custom_ca|^device_attestation_ca|tls_client|tls_downstream_client_ca|\.weight$`)
+	`^timeout_write$|^console\.address$|^policy_dir$|^policies\.file$|bearer_token_format$|tcp_health_check|tls_custom_ca|^device_attestation_ca|tls_client|tls_downstream_client_ca|\.weight$`)
 
 func TestEveryKeyIsRead(t *testing.T) {
 	t.Parallel()
