@@ -21,26 +21,29 @@ type reply struct {
 	proto  string
 }
 
+// A doorway is a listener of Envoy, as clients find it.
+type doorway struct{ address string }
+
 // dialer speaks TLS with a server name of the test's choice; "" means none.
-func (h *house) dialer(serverName string, protocols ...string) func(context.Context, string, string) (net.Conn, error) {
+func (d doorway) dialer(serverName string, protocols ...string) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, _, _ string) (net.Conn, error) {
-		d := tls.Dialer{Config: &tls.Config{
+		dialer := tls.Dialer{Config: &tls.Config{
 			InsecureSkipVerify: true, // the certificate is tested elsewhere
 			ServerName:         serverName,
 			NextProtos:         protocols,
 		}}
-		return d.DialContext(ctx, "tcp", h.address)
+		return dialer.DialContext(ctx, "tcp", d.address)
 	}
 }
 
 // get sends a request over a connection of its own. The server name is that of
 // the host. h2 chooses HTTP/2.
-func (h *house) get(t testing.TB, h2 bool, method, url string, header http.Header) reply {
+func (d doorway) get(t testing.TB, h2 bool, method, url string, header http.Header) reply {
 	t.Helper()
-	return h.do(t, h2, "", method, url, header)
+	return d.do(t, h2, "", method, url, header)
 }
 
-func (h *house) do(t testing.TB, h2 bool, serverName, method, url string, header http.Header) reply {
+func (d doorway) do(t testing.TB, h2 bool, serverName, method, url string, header http.Header) reply {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
@@ -63,10 +66,10 @@ func (h *house) do(t testing.TB, h2 bool, serverName, method, url string, header
 	if h2 {
 		alpn = "h2"
 	}
-	transport := &http.Transport{Protocols: protocols, DialTLSContext: h.dialer(serverName, alpn), DisableCompression: true}
+	transport := &http.Transport{Protocols: protocols, DialTLSContext: d.dialer(serverName, alpn), DisableCompression: true}
 	if r.URL.Scheme == "http" {
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "tcp", h.address)
+			return (&net.Dialer{}).DialContext(ctx, "tcp", d.address)
 		}
 	}
 	defer transport.CloseIdleConnections()
@@ -89,9 +92,9 @@ func roundTrip(t testing.TB, transport http.RoundTripper, r *http.Request) reply
 
 // raw sends bytes as they are over TLS and returns the answer's status line
 // and everything after it.
-func (h *house) raw(t testing.TB, serverName, text string) string {
+func (d doorway) raw(t testing.TB, serverName, text string) string {
 	t.Helper()
-	conn, err := h.dialer(serverName, "http/1.1")(t.Context(), "", "")
+	conn, err := d.dialer(serverName, "http/1.1")(t.Context(), "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,10 +35,10 @@ func (b *builder) networkFilter(m *hcmv3.HttpConnectionManager) *listenerv3.Filt
 	}
 }
 
-// mainManager is how HTTP is spoken on the main listener. Its routes come over
-// RDS, so that a changed route changes no listener.
-func (b *builder) mainManager() *hcmv3.HttpConnectionManager {
-	m := b.manager("ingress")
+// routing is how HTTP is spoken on e. Its routes come over RDS, so that a
+// changed route changes no listener.
+func (b *builder) routing(e entrance) *hcmv3.HttpConnectionManager {
+	m := b.manager(e.stats)
 	m.EarlyHeaderMutationExtensions = b.earlyMutations()
 	if !b.c.InsecureServer {
 		// Whatever an absolute-form target or an HTTP/2 client writes. Without
@@ -51,7 +51,7 @@ func (b *builder) mainManager() *hcmv3.HttpConnectionManager {
 	m.LocalReplyConfig = b.localReplies()
 	m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
 		ConfigSource:    ads(),
-		RouteConfigName: routesName,
+		RouteConfigName: e.routes,
 	}}
 	return m
 }

@@ -14,6 +14,7 @@
 //	downstream.go    TLS with clients, their certificates
 //	connection.go    HTTP: limits, paths, forwarded headers
 //	filter_*.go      what happens to every request, in order
+//	tables.go        which routes each listener has
 //	host.go          which hosts there are; exact before wildcard
 //	misdirected.go   421 for a host that the connection is not for
 //	internal.go      paths of our own on every host

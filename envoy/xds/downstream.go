@@ -12,21 +12,40 @@ import (
 	"github.com/cardea-proxy/cardea/config"
 )
 
+// mainSuites are those of TLS 1.2 on the main listener, in our order of
+// preference.
+var mainSuites = []string{
+	"ECDHE-ECDSA-AES256-GCM-SHA384",
+	"ECDHE-RSA-AES256-GCM-SHA384",
+	"ECDHE-ECDSA-AES128-GCM-SHA256",
+	"ECDHE-RSA-AES128-GCM-SHA256",
+	"ECDHE-ECDSA-CHACHA20-POLY1305",
+	"ECDHE-RSA-CHACHA20-POLY1305",
+}
+
+// consoleSuites are those of the console's own listener. The three at the end
+// are for clients that know nothing better, and are what the format that we
+// read promises for a console; applications never meet them.
+var consoleSuites = []string{
+	"ECDHE-ECDSA-CHACHA20-POLY1305",
+	"ECDHE-RSA-CHACHA20-POLY1305",
+	"ECDHE-ECDSA-AES128-GCM-SHA256",
+	"ECDHE-RSA-AES128-GCM-SHA256",
+	"ECDHE-ECDSA-AES256-GCM-SHA384",
+	"ECDHE-RSA-AES256-GCM-SHA384",
+	"ECDHE-ECDSA-AES128-SHA",
+	"ECDHE-ECDSA-AES256-SHA",
+	"ECDHE-RSA-AES256-SHA",
+}
+
 // downstreamParams is what we agree to speak with clients: TLS 1.2 with these
 // suites in our order of preference, or TLS 1.3.
-func downstreamParams() *tlsv3.TlsParameters {
+func downstreamParams(suites []string) *tlsv3.TlsParameters {
 	return &tlsv3.TlsParameters{
 		TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2,
 		TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
-		CipherSuites: []string{
-			"ECDHE-ECDSA-AES256-GCM-SHA384",
-			"ECDHE-RSA-AES256-GCM-SHA384",
-			"ECDHE-ECDSA-AES128-GCM-SHA256",
-			"ECDHE-RSA-AES128-GCM-SHA256",
-			"ECDHE-ECDSA-CHACHA20-POLY1305",
-			"ECDHE-RSA-CHACHA20-POLY1305",
-		},
-		EcdhCurves: []string{"X25519", "P-256"},
+		CipherSuites:              suites,
+		EcdhCurves:                []string{"X25519", "P-256"},
 	}
 }
 
@@ -34,8 +53,8 @@ func downstreamParams() *tlsv3.TlsParameters {
 // renewed one changes no listener; Envoy chooses among them by server name, the
 // first that fits, else the first. Early data is not offered: it could be
 // replayed (RFC 8446, section 8).
-func (b *builder) downstreamTLS() *corev3.TransportSocket {
-	common := &tlsv3.CommonTlsContext{TlsParams: downstreamParams(), AlpnProtocols: b.alpn()}
+func (b *builder) downstreamTLS(suites []string) *corev3.TransportSocket {
+	common := &tlsv3.CommonTlsContext{TlsParams: downstreamParams(suites), AlpnProtocols: b.alpn()}
 	for i, certificate := range b.Certificates {
 		name := fmt.Sprintf("certificate-%d", i)
 		b.certificateSecret(name, certificate)
@@ -62,7 +81,7 @@ func (b *builder) alpn() []string {
 }
 
 // asksClientCertificate reports whether some route wants to know the client's
-// certificate. There is one listener, so then everybody is asked.
+// certificate. A listener asks everybody or nobody, and so do all of them.
 func (b *builder) asksClientCertificate() bool {
 	return !b.c.InsecureServer && len(b.clientCAs()) > 0
 }

@@ -20,7 +20,7 @@ const (
 	filterRouter            = "envoy.filters.http.router"
 )
 
-// httpFilters are the filters of the main listener, in the order that requests
+// httpFilters are the filters of every entrance, in the order that requests
 // meet them. What a client has no business to send is gone before (see
 // filter_spoofed.go).
 func (b *builder) httpFilters() []*hcmv3.HttpFilter {

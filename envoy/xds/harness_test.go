@@ -71,9 +71,11 @@ func inputOf(c *config.Config, certificates ...*config.Certificate) Input {
 // A house is a running Envoy with what stands around it: the snapshot on offer,
 // an ext_authz service, our pages and the built-in upstream.
 type house struct {
+	doorway // the main listener
+
 	t       testing.TB
 	dir     string
-	address string // of the main listener
+	console doorway // the console's own listener, if there is one
 	output  *lockedBuffer
 	ads     *offer
 	control *grpc.Server
@@ -105,16 +107,20 @@ func open(t testing.TB, in Input) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	h := &house{t: t, dir: dir, address: freeAddress(t), output: new(lockedBuffer)}
+	h := &house{t: t, dir: dir, doorway: doorway{freeAddress(t)}, console: doorway{freeAddress(t)}, output: new(lockedBuffer)}
 	h.ads = newOffer()
 	h.serveControl()
 	h.leashes = serveLeashes(t, filepath.Join(dir, "leash.sock"))
 	h.serveHTTP("http.sock", "pages")
 	h.serveHTTP("verify.sock", "verify")
+	h.serveHTTP("console.sock", "console")
 	h.apply(h.complete(in))
 	h.startEnvoy()
 	h.ads.wait(t, h.output)
-	h.awaitListener()
+	h.awaitListener(h.doorway)
+	if in.Config.ConsoleApart() {
+		h.awaitListener(h.console)
+	}
 	return h
 }
 
@@ -122,6 +128,9 @@ func open(t testing.TB, in Input) *house {
 func (h *house) complete(in Input) Input {
 	c := *in.Config
 	c.Address = h.address
+	if c.ConsoleApart() {
+		c.Console.Address = h.console.address
+	}
 	in.Config = &c
 	in.Sockets = Sockets{
 		Control: filepath.Join(h.dir, "control.sock"),
@@ -182,14 +191,14 @@ static_resources:
 	})
 }
 
-// awaitListener returns once the main listener accepts connections: Envoy says
+// awaitListener returns once a listener accepts connections: Envoy says
 // yes to a listener a moment before its workers have it.
-func (h *house) awaitListener() {
+func (h *house) awaitListener(d doorway) {
 	h.t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-tick.C {
-		if c, err := net.Dial("tcp", h.address); err == nil {
+		if c, err := net.Dial("tcp", d.address); err == nil {
 			c.Close()
 			return
 		}
@@ -219,7 +228,9 @@ func (h *house) serveHTTP(socket, name string) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	s := &http.Server{Handler: echo(name)}
+	s := &http.Server{Handler: echo(name), Protocols: new(http.Protocols)}
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetUnencryptedHTTP2(true) // the console's
 	go s.Serve(l)
 	h.t.Cleanup(func() { s.Close() })
 }

@@ -9,8 +9,6 @@ import (
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/cardea-proxy/cardea/config"
 )
@@ -25,45 +23,14 @@ type candidate struct {
 	guards []*routev3.HeaderMatcher
 }
 
-// routeConfigurations is the table of the main listener. Envoy finds the
-// virtual host by a hash of the host name, so the last of ten thousand hosts
-// costs what the first does. Ports are left out of that search and looked at
-// by guards.
-func (b *builder) routeConfigurations() map[string]proto.Message {
-	table := &routev3.RouteConfiguration{
-		Name:                     routesName,
-		IgnorePortInHostMatching: true,
-		TypedPerFilterConfig:     map[string]*anypb.Any{filterLeash: b.whatLasts()},
-	}
-	if b.checksServerName() {
-		table.RequestHeadersToRemove = []string{headerServerName}
-	}
-	exact, wild := b.byDomain()
-	for _, domain := range slices.Sorted(maps.Keys(exact)) {
-		candidates := exact[domain]
-		if covered := ports(candidates); covered != nil {
-			candidates = append(slices.Clone(candidates), b.behind(domain, covered, wild)...)
-		}
-		table.VirtualHosts = append(table.VirtualHosts, b.virtualHost(domain, candidates))
-	}
-	for _, domain := range suffixDomains(wild) {
-		table.VirtualHosts = append(table.VirtualHosts, b.virtualHost(domain, b.overlapping(domain, wild)))
-	}
-	table.VirtualHosts = append(table.VirtualHosts, b.catchAll(wild))
-	if size := b.largestBody(); size > 4096 { // Envoy's own limit
-		table.MaxDirectResponseBodySizeBytes = wrapperspb.UInt32(size)
-	}
-	return map[string]proto.Message{table.Name: table}
-}
-
-// byDomain sorts the routes, in their order, by exact host; those with a "*"
-// in it come apart.
-func (b *builder) byDomain() (exact map[string][]candidate, wild []*config.Route) {
+// byDomain sorts routes, in their order, by exact host; those with a "*" in it
+// come apart. The hosts in also are there without a route.
+func (b *builder) byDomain(routes []*config.Route, also []string) (exact map[string][]candidate, wild []*config.Route) {
 	exact = make(map[string][]candidate)
-	if host := b.signInHost(); host != "" {
+	for _, host := range also {
 		exact[host] = nil
 	}
-	for _, r := range b.c.Routes {
+	for _, r := range routes {
 		host := r.From.Host
 		if r.IsTCP() {
 			// CONNECT names the target, so that is the host of the request; the

@@ -16,12 +16,15 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// The names of listeners, and of the route configuration of the main one.
+// The names of listeners, and of the route configurations of those that reach
+// something.
 const (
-	mainTLS      = "https-ingress"
-	mainPlain    = "http-ingress"
-	redirectName = "http-redirect"
-	routesName   = "routes"
+	mainTLS       = "https-ingress"
+	mainPlain     = "http-ingress"
+	redirectName  = "http-redirect"
+	consoleName   = "https-console"
+	routesName    = "routes"
+	consoleRoutes = "console-routes"
 )
 
 // bufferLimit bounds what Envoy holds for one connection, in bytes.
@@ -30,25 +33,26 @@ const bufferLimit = 32 << 10
 // handshakeTimeout bounds the time from accept to a finished TLS handshake.
 const handshakeTimeout = 10 * time.Second
 
-// listeners returns the main listener, and the one that sends plain HTTP to
-// https if there is an address for it.
-func (b *builder) listeners() map[string]proto.Message {
-	main := &listenerv3.Listener{
-		Name:            mainTLS,
-		Address:         b.address("address", b.c.Address),
-		ListenerFilters: b.listenerFilters(!b.c.InsecureServer),
-	}
-	chain := &listenerv3.FilterChain{Name: "main"}
-	if b.c.InsecureServer {
-		main.Name = mainPlain
-	} else {
-		chain.TransportSocket = b.downstreamTLS()
-		chain.TransportSocketConnectTimeout = durationpb.New(handshakeTimeout)
-	}
-	chain.Filters = []*listenerv3.Filter{b.networkFilter(b.mainManager())}
-	b.finish(main, chain)
-	all := map[string]proto.Message{main.Name: main}
+// An entrance is a listener that requests for routes come in by.
+type entrance struct {
+	name         string
+	key, address string   // what the configuration says
+	suites       []string // of TLS 1.2; nil is plain HTTP
+	stats        string   // what Envoy counts its requests under
+	routes       string   // the name of its route configuration
+}
 
+// listeners returns the main listener, that of the console if it has one, and
+// the one that sends plain HTTP to https if there is an address for it.
+func (b *builder) listeners() map[string]proto.Message {
+	main := entrance{mainTLS, "address", b.c.Address, mainSuites, "ingress", routesName}
+	if b.c.InsecureServer {
+		main.name, main.suites = mainPlain, nil
+	}
+	all := map[string]proto.Message{main.name: b.entrance(main)}
+	if b.c.ConsoleApart() {
+		all[consoleName] = b.entrance(entrance{consoleName, "console.address", b.c.Console.Address, consoleSuites, "console", consoleRoutes})
+	}
 	if b.c.HTTPRedirectAddr != "" {
 		plain := &listenerv3.Listener{
 			Name:            redirectName,
@@ -62,6 +66,23 @@ func (b *builder) listeners() map[string]proto.Message {
 		all[plain.Name] = plain
 	}
 	return all
+}
+
+// entrance makes the listener of e.
+func (b *builder) entrance(e entrance) *listenerv3.Listener {
+	l := &listenerv3.Listener{
+		Name:            e.name,
+		Address:         b.address(e.key, e.address),
+		ListenerFilters: b.listenerFilters(e.suites != nil),
+	}
+	chain := &listenerv3.FilterChain{Name: "main"}
+	if e.suites != nil {
+		chain.TransportSocket = b.downstreamTLS(e.suites)
+		chain.TransportSocketConnectTimeout = durationpb.New(handshakeTimeout)
+	}
+	chain.Filters = []*listenerv3.Filter{b.networkFilter(b.routing(e))}
+	b.finish(l, chain)
+	return l
 }
 
 // finish sets what is alike for all listeners.

@@ -24,7 +24,7 @@ routes: [{from: https://app.example.com, to: http://127.0.0.1:1, allow_any_authe
 `)
 		h := open(t, inputOf(c, newAuthority(t).issue(t, "*.example.com")))
 		h.address = plain
-		h.awaitListener()
+		h.awaitListener(h.doorway)
 		for _, tc := range []struct{ method, url, want string }{
 			{"GET", "http://app.example.com/a?b", "301 https://app.example.com" + port + "/a?b"},
 			{"HEAD", "http://app.example.com/", "301 https://app.example.com" + port + "/"},

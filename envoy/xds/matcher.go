@@ -15,9 +15,13 @@ func unsure(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrCannotTell, fmt.Sprintf(format, args...))
 }
 
-// A MatchRequest is a request on the main listener, as a client sends it unless
-// Normalised says otherwise.
+// A MatchRequest is a request as a client sends it unless Normalised says
+// otherwise.
 type MatchRequest struct {
+	// Console says that it comes in by the console's own listener, and not by
+	// the main one.
+	Console bool
+
 	Method string // as sent, such as "GET"
 	Host   string // the Host header, or what CONNECT names; with or without a port
 	Path   string // as sent, with its query; "" for CONNECT
@@ -51,25 +55,59 @@ type Match struct {
 // does not interpret. It is for tools alone: a decision is made about the route
 // that Envoy names. Calls may overlap.
 type Matcher struct {
+	main    side
+	console *side // nil where the console has no listener of its own
+}
+
+// A side is how one listener chooses a route.
+type side struct {
 	manager manager
 	table   *table
 }
 
 // NewMatcher prepares for many calls of Match. Its errors are ErrCannotTell.
 func NewMatcher(s *Snapshot) (*Matcher, error) {
-	manager, routes, err := readManager(s)
+	m := new(Matcher)
+	for _, r := range s.Listeners {
+		if r.Name != consoleName {
+			continue
+		}
+		console, err := readSide(s, consoleName)
+		if err != nil {
+			return nil, err
+		}
+		m.console = &console
+	}
+	main, err := readSide(s, mainTLS, mainPlain)
 	if err != nil {
 		return nil, err
+	}
+	m.main = main
+	return m, nil
+}
+
+// readSide reads the listener that has one of names.
+func readSide(s *Snapshot, names ...string) (side, error) {
+	manager, routes, err := readManager(s, names)
+	if err != nil {
+		return side{}, err
 	}
 	table, err := readTable(routes)
-	if err != nil {
-		return nil, err
-	}
-	return &Matcher{manager: manager, table: table}, nil
+	return side{manager, table}, err
 }
 
 // Match returns what Envoy would choose for r. Its errors are ErrCannotTell.
 func (m *Matcher) Match(r MatchRequest) (Match, error) {
+	switch {
+	case !r.Console:
+		return m.main.match(r)
+	case m.console == nil:
+		return Match{}, unsure("the console has no listener of its own")
+	}
+	return m.console.match(r)
+}
+
+func (m *side) match(r MatchRequest) (Match, error) {
 	if err := m.check(r); err != nil {
 		return Match{}, err
 	}
@@ -106,7 +144,7 @@ var methods = strings.Fields("CONNECT DELETE GET HEAD LOCK MKCOL OPTIONS PATCH P
 
 // check refuses requests that Envoy's codecs judge, each in its own way, before
 // any of what a snapshot says counts.
-func (m *Matcher) check(r MatchRequest) error {
+func (m *side) check(r MatchRequest) error {
 	connect := r.Method == "CONNECT"
 	switch {
 	case !slices.Contains(methods, r.Method):

@@ -107,7 +107,11 @@ func (h *house) real(t *testing.T, h2 bool, r MatchRequest) Match {
 	if h2 {
 		alpn, send = "h2", send2
 	}
-	conn, err := h.dialer(r.ServerName, alpn)(t.Context(), "", "")
+	door := h.doorway
+	if r.Console {
+		door = h.console
+	}
+	conn, err := door.dialer(r.ServerName, alpn)(t.Context(), "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// A manager is what the main listener does to a request before it looks for a
-// route.
+// A manager is what a listener does to a request before it looks for a route.
 type manager struct {
 	paths      pathRules
 	serverName bool // whether the server name is there to be looked at
@@ -51,9 +50,10 @@ func known(m proto.Message, names string) error {
 	return nil
 }
 
-// readManager finds the main listener of s, and the routes that it looks in.
-func readManager(s *Snapshot) (manager, *routev3.RouteConfiguration, error) {
-	m, err := mainHTTP(s)
+// readManager finds the listener of s that has one of names, and the routes that
+// it looks in.
+func readManager(s *Snapshot, names []string) (manager, *routev3.RouteConfiguration, error) {
+	m, err := httpOf(s, names)
 	if err != nil {
 		return manager{}, nil, err
 	}
@@ -96,11 +96,11 @@ var filtersThatKeep = []string{
 	filterCleanResponse, filterRewriteHeaders, filterRouter,
 }
 
-// mainHTTP returns how HTTP is spoken on the main listener.
-func mainHTTP(s *Snapshot) (*hcmv3.HttpConnectionManager, error) {
+// httpOf returns how HTTP is spoken on the listener that has one of names.
+func httpOf(s *Snapshot, names []string) (*hcmv3.HttpConnectionManager, error) {
 	for _, r := range s.Listeners {
 		l, ok := r.Message.(*listenerv3.Listener)
-		if !ok || l.Name != mainTLS && l.Name != mainPlain {
+		if !ok || !slices.Contains(names, l.Name) {
 			continue
 		}
 		if len(l.FilterChains) != 1 || l.DefaultFilterChain != nil || len(l.FilterChains[0].Filters) != 1 {
@@ -112,7 +112,7 @@ func mainHTTP(s *Snapshot) (*hcmv3.HttpConnectionManager, error) {
 		}
 		return m, nil
 	}
-	return nil, unsure("there is no main listener")
+	return nil, unsure("there is no listener %q", names[0])
 }
 
 // The headers that routes may look at. What other headers a client sends

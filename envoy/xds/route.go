@@ -70,9 +70,9 @@ func respond(r *config.Response) *routev3.Route_DirectResponse {
 }
 
 // largestBody returns the size in bytes of the longest fixed answer.
-func (b *builder) largestBody() uint32 {
+func largestBody(routes []*config.Route) uint32 {
 	size := 0
-	for _, r := range b.c.Routes {
+	for _, r := range routes {
 		if r.Response != nil {
 			size = max(size, len(r.Response.Body))
 		}

@@ -21,8 +21,8 @@ import (
 )
 
 // handshake opens TLS with settings of the test's choice.
-func (h *house) handshake(c *tls.Config) (tls.ConnectionState, error) {
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", h.address, c)
+func (d doorway) handshake(c *tls.Config) (tls.ConnectionState, error) {
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", d.address, c)
 	if err != nil {
 		return tls.ConnectionState{}, err
 	}
