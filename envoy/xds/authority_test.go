@@ -1,9 +1,11 @@
 package xds
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -56,6 +58,21 @@ func (a *signer) issue(t testing.TB, names ...string) *config.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return a.issueFor(t, key, names...)
+}
+
+// issueRSA is issue with another kind of key.
+func (a *signer) issueRSA(t testing.TB, names ...string) *config.Certificate {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.issueFor(t, key, names...)
+}
+
+func (a *signer) issueFor(t testing.TB, key crypto.Signer, names ...string) *config.Certificate {
+	t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +92,7 @@ func (a *signer) issue(t testing.TB, names ...string) *config.Certificate {
 			template.DNSNames = append(template.DNSNames, name)
 		}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -192,11 +192,16 @@ func TestMatchAgreesWithEnvoy(t *testing.T) {
 		"slashes unescaped":      "path_with_escaped_slashes_action: unescape_and_forward\nruntime_flags: {match_any_incoming_port: false}",
 		"slashes redirected":     "path_with_escaped_slashes_action: unescape_and_redirect\nmerge_slashes: false",
 		"nothing is normalised":  "path_with_escaped_slashes_action: keep_unchanged\nmerge_slashes: false\nnormalize_path: false",
+		"the console apart":      consoleApart,
 		"slashes are but merged": "path_with_escaped_slashes_action: unescape_and_forward\nnormalize_path: false",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			in := inputOf(load(t, base+settings+crossroads), newAuthority(t).issue(t, "*.example.com", "paths.example.com"))
+			routes := crossroads
+			if settings == consoleApart {
+				routes += consoleRoute
+			}
+			in := inputOf(load(t, base+settings+routes), newAuthority(t).issue(t, "*.example.com", "paths.example.com"))
 			h := open(t, in)
 			h.onCheck(func(*authv3.CheckRequest) *authv3.CheckResponse { return deny(403, "no") })
 			m := matcherOf(t, in)
@@ -204,6 +209,9 @@ func TestMatchAgreesWithEnvoy(t *testing.T) {
 			unsure, own, found := 0, 0, make(map[string]bool)
 			for range requests {
 				r := random.request()
+				if in.Config.ConsoleApart() && random.IntN(2) == 0 {
+					r = random.consoleRequest(r)
+				}
 				got, err := m.Match(r)
 				if errors.Is(err, ErrCannotTell) {
 					unsure++
@@ -213,7 +221,7 @@ func TestMatchAgreesWithEnvoy(t *testing.T) {
 					t.Fatal(err)
 				}
 				found[fmt.Sprint(got.RouteID, got.Internal, got.Status)] = true
-				again := MatchRequest{Method: r.Method, Host: stripDot(r.Host), Path: got.Path, ServerName: r.ServerName, Normalised: true}
+				again := MatchRequest{Method: r.Method, Host: stripDot(r.Host), Path: got.Path, ServerName: r.ServerName, Normalised: true, Console: r.Console}
 				if told, err := m.Match(again); got.Found && (err != nil || told != got) {
 					t.Errorf("%+v, as told to authorize: got %+v, %v, want %+v", again, told, err, got)
 				}

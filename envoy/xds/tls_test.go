@@ -140,13 +140,14 @@ func (d *dribble) Write(p []byte) (int, error) {
 // mtls is a configuration with downstream_mtls.
 func mtls(t *testing.T, ca *signer, settings string) *config.Config {
 	t.Helper()
-	return load(t, base+fmt.Sprintf(`
-downstream_mtls:
-  ca: %s
-%s
+	return load(t, base+mtlsSettings(ca, settings)+fmt.Sprintf(`
 routes:
 - {from: https://app.example.com, to: http://%s, allow_any_authenticated_user: true}
-`, base64.StdEncoding.EncodeToString(ca.pem), settings, upstream(t, "app")))
+`, upstream(t, "app")))
+}
+
+func mtlsSettings(ca *signer, settings string) string {
+	return fmt.Sprintf("\ndownstream_mtls:\n  ca: %s\n%s\n", base64.StdEncoding.EncodeToString(ca.pem), settings)
 }
 
 // withCertificate asks for a page with a client certificate, nil for none, on
