@@ -62,3 +62,39 @@ routes: [{from: %q, console: true, allow_any_authenticated_user: true}]
 		})
 	}
 }
+
+func TestAtConsole(t *testing.T) {
+	t.Parallel()
+	const (
+		twoPorts = "address: ':8443'\nconsole: {address: ':9443'}\n"
+		onePort  = "address: '192.0.2.1:443'\nconsole: {address: '10.0.0.5:443'}\n"
+		routes   = "authenticate_service_url: https://login.localhost\nroutes:\n- {from: 'https://app.localhost', verify: true, allow_any_authenticated_user: true}\n" +
+			"- {from: 'https://console.localhost', console: true, allow_any_authenticated_user: true}\n" +
+			"- {from: 'https://[::1]:9000', console: true, allow_any_authenticated_user: true}\n"
+	)
+	for _, tc := range []struct {
+		settings, host string
+		want           bool
+	}{
+		{"", "console.localhost", false},
+		{twoPorts, "console.localhost:9443", true},
+		{twoPorts, "console.localhost:8443", false},
+		{twoPorts, "console.localhost", true}, // the port of its route
+		{twoPorts, "Console.localhost.:443", true},
+		{twoPorts, "console.localhost:", true},
+		{twoPorts, "console.localhost:1234", true}, // led on by something in front
+		{twoPorts, "app.localhost:9443", true},
+		{twoPorts, "app.localhost:8443", false},
+		{twoPorts, "app.localhost", false},
+		{twoPorts, "app.localhost:1234", false},
+		{twoPorts, "[::1]:9000", true},
+		{twoPorts, "[::1]:8443", false},
+		{twoPorts, "", false},
+		{onePort, "console.localhost", true},
+		{onePort, "app.localhost:443", false},
+	} {
+		if got := mustLoad(t, tc.settings+routes).AtConsole(tc.host); got != tc.want {
+			t.Errorf("%s, %q: got %v", strings.ReplaceAll(tc.settings, "\n", " "), tc.host, got)
+		}
+	}
+}

@@ -1,7 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"net"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -62,6 +65,51 @@ func (c *Config) HasConsole() bool {
 // ConsoleApart reports whether the console is on a listener of its own, and on
 // no other: its hosts are then strangers to the main one.
 func (c *Config) ConsoleApart() bool { return c.Console.Address != "" }
+
+// AtConsole reports whether a request comes in by the console's own listener,
+// judged by its host, with or without a port: the port that a route of the
+// console names leads there, and otherwise each listener's own port to it. Where
+// the port says nothing, since both have it or something in front leads it on,
+// the console's hosts are there and no others.
+func (c *Config) AtConsole(hostport string) bool {
+	if !c.ConsoleApart() {
+		return false
+	}
+	host, port := hostport, "443"
+	if h, p, err := net.SplitHostPort(hostport); err == nil {
+		host, port = h, cmp.Or(p, port)
+	}
+	host = strings.ToLower(strings.Trim(strings.TrimSuffix(host, "."), "[]"))
+	known := false
+	for _, r := range c.Routes {
+		if !r.Console || r.From.Host != host {
+			continue
+		}
+		if known = true; port == cmp.Or(r.From.Port, "443") {
+			return true
+		}
+	}
+	_, main, _ := net.SplitHostPort(c.Address)
+	_, own, _ := net.SplitHostPort(c.Console.Address)
+	switch {
+	case main == own:
+		return known
+	case port == main, port == own:
+		return port == own
+	}
+	return known
+}
+
+// IsConsoleHost reports whether a route from host, without a port and in lower
+// case, leads to the console.
+func (c *Config) IsConsoleHost(host string) bool {
+	for _, r := range c.Routes {
+		if r.Console && r.From.Covers(host) {
+			return true
+		}
+	}
+	return false
+}
 
 // checkConsole makes the policies of the roles.
 func (l *loading) checkConsole() {

@@ -97,7 +97,7 @@ func serveProtocols(ctx context.Context, g *errgroup.Group, handler http.Handler
 // open.
 func awaitListening(ctx context.Context, address string) error {
 	if _, port, err := net.SplitHostPort(address); err != nil || port == "0" {
-		return nil // the loader has checked it; port 0 is any port, known to Envoy alone
+		return nil // there is none, or it is any port, known to Envoy alone
 	}
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -98,6 +98,7 @@ func (o *offline) find(method, address string) (found, error) {
 }
 
 func (o *offline) match(r xds.MatchRequest) (found, error) {
+	r.Console = o.config.AtConsole(r.Host)
 	m, err := o.matcher.Match(r)
 	if err != nil {
 		return found{}, err
@@ -117,6 +118,9 @@ func (o *offline) match(r xds.MatchRequest) (found, error) {
 		f.why = m.Answer
 		if f.why == "" {
 			f.why = "no route is for it"
+		}
+		if o.config.ConsoleApart() && !r.Console && o.config.IsConsoleHost(strings.Trim(f.request.Hostname, "[]")) {
+			f.why += " The console has a listener of its own, and this port is the other's."
 		}
 	default:
 		f.route, f.program = o.routes[m.RouteID], o.programs[m.RouteID]

@@ -161,8 +161,10 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 func newAddresses(before *generation, cfg *config.Config) []string {
 	addresses := func(c *config.Config) []string {
 		list := []string{c.Address}
-		if c.HTTPRedirectAddr != "" {
-			list = append(list, c.HTTPRedirectAddr)
+		for _, other := range []string{c.HTTPRedirectAddr, c.Console.Address} {
+			if other != "" {
+				list = append(list, other)
+			}
 		}
 		if before == nil && c.EnvoyAdminAddress != "" {
 			list = append(list, c.EnvoyAdminAddress) // read once, at the start

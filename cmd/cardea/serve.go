@@ -175,8 +175,10 @@ func (h *house) start(ctx context.Context, cfg *config.Config, started chan<- st
 	if err := h.envoy.Ready(patient); err != nil {
 		return fmt.Errorf("envoy does not come up: %w", err)
 	}
-	if err := awaitListening(patient, cfg.Address); err != nil {
-		return err
+	for _, address := range []string{cfg.Address, cfg.Console.Address} {
+		if err := awaitListening(patient, address); err != nil {
+			return err
+		}
 	}
 	h.log.Info().Str("address", cfg.Address).Int("routes", len(cfg.Routes)).Str("version", version).Msg("serving")
 	notifySystemd(cfg, "READY=1")

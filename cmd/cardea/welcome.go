@@ -56,18 +56,27 @@ func (h *house) welcome(cfg *config.Config, w io.Writer) {
 	_, _ = io.WriteString(w, b.String()) // nobody may be there to read it
 }
 
+// listeningPort is the port of the listener that r is on; "" is that of https.
+func listeningPort(cfg *config.Config, r *config.Route) string {
+	address := cfg.Address
+	if r.Console && cfg.ConsoleApart() {
+		address = cfg.Console.Address
+	}
+	port := address[strings.LastIndexByte(address, ':')+1:] // the loader has seen to a host:port
+	if port == "443" {
+		return ""
+	}
+	return port
+}
+
 // addresses lists the first routes as a person reads them.
 func addresses(cfg *config.Config) []string {
 	const enough = 12
 	var lines []string
-	port := cfg.Address[strings.LastIndexByte(cfg.Address, ':')+1:] // the loader has seen to a host:port
-	if port == "443" {
-		port = ""
-	}
 	for _, r := range cfg.Routes {
 		from := r.From
 		if from.Port == "" {
-			from.Port = port
+			from.Port = listeningPort(cfg, r)
 		}
 		line := strings.TrimRight(fmt.Sprintf("%-44s %s", from, r.Description), " ")
 		if !slices.Contains(lines, line) {
