@@ -20,6 +20,11 @@ func (l *loading) checkConsoleAddress(others map[string]string) {
 		l.refuse(key, "", wantAddress)
 		return
 	}
+	host, _, _ := cutPort(address)
+	if _, err := netip.ParseAddr(host); err != nil && host != "" && host != "localhost" {
+		l.refuse(key, "its host is a name", `an address of this machine, such as "10.0.0.5:9443"`)
+		return
+	}
 	for _, other := range all(others) {
 		if overlap(address, other) {
 			l.refuse(key, "same port as "+others[other], "an address of its own")
