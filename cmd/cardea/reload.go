@@ -137,6 +137,9 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	if now != nil { // before the first one, start has looked
+		if err := handedOn(now.config, cfg); err != nil {
+			return err
+		}
 		if err := envoy.ProbePorts(newAddresses(now, cfg)); err != nil {
 			return err
 		}
@@ -155,28 +158,6 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	}
 	h.authorize.Acknowledged(cfg.Generation)
 	return nil
-}
-
-// newAddresses lists what cfg listens on and the generation before does not.
-func newAddresses(before *generation, cfg *config.Config) []string {
-	addresses := func(c *config.Config) []string {
-		list := []string{c.Address}
-		for _, other := range []string{c.HTTPRedirectAddr, c.Console.Address} {
-			if other != "" {
-				list = append(list, other)
-			}
-		}
-		if before == nil && c.EnvoyAdminAddress != "" {
-			list = append(list, c.EnvoyAdminAddress) // read once, at the start
-		}
-		return list
-	}
-	next := addresses(cfg)
-	if before == nil {
-		return next
-	}
-	old := addresses(before.config)
-	return slices.DeleteFunc(next, func(a string) bool { return slices.Contains(old, a) })
 }
 
 // follow applies every change of the source, on reread also an unchanged one,

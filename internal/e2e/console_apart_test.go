@@ -188,14 +188,21 @@ func TestReloadMovesTheConsole(t *testing.T) {
 	eventually(t, inForce, "the next listener", at(next, "console.localhost/", http.StatusFound))
 	eventually(t, inForce, "the end of the one before", gone(port))
 
-	mark := h.in.logs.mark()
-	write(apart(busy))
-	line := h.in.logs.awaitLog(t, mark, h.in.ended, "message", "configuration refused")
-	if !strings.Contains(line.text("error"), busy+" is in use") {
-		t.Errorf("the log says %v", line)
-	}
-	if err := at(next, "console.localhost/", http.StatusFound)(); err != nil {
-		t.Errorf("a refused address: %v", err)
+	for _, refused := range []struct{ settings, why string }{
+		{apart(busy), busy + " is in use"},
+		{"address: 127.0.0.1:" + next + "\n" + apart(h.in.port), "is still the address of"},
+	} {
+		mark := h.in.logs.mark()
+		write(refused.settings)
+		line := h.in.logs.awaitLog(t, mark, h.in.ended, "message", "configuration refused")
+		if !strings.Contains(line.text("error"), refused.why) {
+			t.Errorf("the log says %v", line)
+		}
+		for host, port := range map[string]string{"console.localhost/": next, "any.localhost/": h.in.port} {
+			if err := at(port, host, http.StatusFound)(); err != nil {
+				t.Errorf("%s, after what was refused: %v", host, err)
+			}
+		}
 	}
 
 	write(consoleSettings)
