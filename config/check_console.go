@@ -70,6 +70,9 @@ func (l *loading) checkConsoleApart() {
 	if !l.c.HasConsole() {
 		l.refuse(key, "no route leads to the console", "a route with console: true")
 	}
+	if l.c.XFFNumTrustedHops > 0 {
+		l.warn(key, "xff_num_trusted_hops counts here too: who gets to this address past those proxies can name any client address")
+	}
 	hosts := make(map[string]int) // of the console -> its first route
 	for i, r := range l.c.Routes {
 		if !r.Console || r.IsTCP() || r.From.Host == "" { // refused

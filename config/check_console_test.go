@@ -63,6 +63,24 @@ routes: [{from: %q, console: true, allow_any_authenticated_user: true}]
 	}
 }
 
+// TestTheConsolesProxies remarks on proxies that may not be there.
+func TestTheConsolesProxies(t *testing.T) {
+	t.Parallel()
+	c := mustLoad(t, `
+address: ":8443"
+xff_num_trusted_hops: 1
+console:
+  address: ":9443"
+routes: [{from: "https://console.localhost:9443", console: true, allow_any_authenticated_user: true}]
+`)
+	for _, w := range c.Warnings {
+		if w.Key == "console.address" && w.Line == 5 && strings.Contains(w.Found, "xff_num_trusted_hops") {
+			return
+		}
+	}
+	t.Errorf("remarks: %v", c.Warnings)
+}
+
 func TestAtConsole(t *testing.T) {
 	t.Parallel()
 	const (
