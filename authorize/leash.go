@@ -53,12 +53,13 @@ type leashes struct {
 	closed  bool          // none is taken any more
 	opened  uint64
 	bytes   int64
+	share   map[string]int64  // of bytes, by the session that was told of
 	counts  map[string]uint64 // of those that ended, by reason
 }
 
 func newLeashes() *leashes {
 	return &leashes{
-		all: make(map[*leash]struct{}), by: make(map[dependency]map[*leash]struct{}),
+		all: make(map[*leash]struct{}), by: make(map[dependency]map[*leash]struct{}), share: make(map[string]int64),
 		work: make(chan struct{}, 1), counts: make(map[string]uint64),
 	}
 }
@@ -67,18 +68,30 @@ func newLeashes() *leashes {
 // stranger sends must not fill the memory. An ordinary one has one or two KiB.
 const maxLeashBytes = 256 << 20
 
+// maxShare is how much of it one session may have, and all streams that are
+// nobody's: nobody's many streams keep others out. A session has room for
+// thousands of ordinary ones.
+func maxShare(session string) int64 {
+	if session == "" {
+		return maxLeashBytes / 2
+	}
+	return maxLeashBytes / 16
+}
+
 // take begins to hold l, which is being decided from now on. It reports false
 // when there is no room, or nobody to keep watch.
 func (t *leashes) take(l *leash) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed || t.bytes+int64(len(l.wire)) > maxLeashBytes {
+	size := int64(len(l.wire))
+	if t.closed || t.bytes+size > maxLeashBytes || t.share[l.session]+size > maxShare(l.session) {
 		t.counts[reasonLeashRefused]++
 		return false
 	}
 	t.all[l] = struct{}{}
 	t.opened++
-	t.bytes += int64(len(l.wire))
+	t.bytes += size
+	t.share[l.session] += size
 	l.state = deciding
 	return true
 }
@@ -107,7 +120,11 @@ func (t *leashes) dropLocked(l *leash, reason string) {
 		l.timer.Stop()
 	}
 	delete(t.all, l)
-	t.bytes -= int64(len(l.wire))
+	size := int64(len(l.wire))
+	t.bytes -= size
+	if t.share[l.session] -= size; t.share[l.session] == 0 {
+		delete(t.share, l.session)
+	}
 	t.counts[reason]++
 }
 

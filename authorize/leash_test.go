@@ -577,11 +577,39 @@ func TestOnlyWhatDependsIsDecided(t *testing.T) {
 func TestTooManyBytesAreNotHeld(t *testing.T) {
 	t.Parallel()
 	table := newLeashes()
-	big := strings.Repeat("x", maxLeashBytes/4)
-	for i := range 5 {
-		if ok := table.take(&leash{wire: big, ended: make(chan struct{})}); ok != (i < 4) {
-			t.Errorf("number %d: taken %v", i, ok)
+	var held []*leash
+	take := func(session string, part int64) bool {
+		l := &leash{wire: strings.Repeat("x", int(maxLeashBytes/part)), session: session, ended: make(chan struct{})}
+		ok := table.take(l)
+		if ok {
+			held = append(held, l)
 		}
+		return ok
+	}
+	for i := range 3 {
+		if ok := take("", 4); ok != (i < 2) {
+			t.Errorf("number %d that is nobody's: taken %v", i, ok)
+		}
+	}
+	for i := range 3 {
+		if ok := take("s-eve", 32); ok != (i < 2) {
+			t.Errorf("number %d of one session: taken %v", i, ok)
+		}
+	}
+	for i := range 8 {
+		if ok := take(fmt.Sprint("s-", i), 16); ok != (i < 7) { // a half, a sixteenth, and seven of them
+			t.Errorf("number %d of all: taken %v", i, ok)
+		}
+	}
+	for _, l := range held {
+		table.drop(l, reasonClosed)
+		table.drop(l, reasonClosed) // counts once
+	}
+	if table.bytes != 0 || len(table.share) != 0 {
+		t.Errorf("something is left: %d, %v", table.bytes, table.share)
+	}
+	if !take("s-eve", 16) {
+		t.Error("there is no room in an empty table")
 	}
 }
 
