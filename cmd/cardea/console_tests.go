@@ -197,6 +197,9 @@ var errNotInForce = errors.New("no policy in force comes from it")
 // File is that of fixture.Subjects.
 func (s *subjectsInForce) File(ctx context.Context, path string) (fixture.Subject, error) {
 	path = filepath.Clean(path)
+	if s.isConfiguration(path) {
+		return fixture.Subject{}, fixture.ErrConfiguration
+	}
 	for _, p := range s.offline.config.Policies {
 		if p.File != s.offline.config.Document && filepath.Clean(p.File) == path {
 			return s.alone(ctx, p)

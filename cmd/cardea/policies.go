@@ -172,6 +172,9 @@ func (s *subjects) alone(ctx context.Context, p *policy.Policy) (fixture.Subject
 // File is that of fixture.Subjects.
 func (s *subjects) File(ctx context.Context, path string) (fixture.Subject, error) {
 	path = filepath.Clean(path)
+	if s.isConfiguration(path) {
+		return fixture.Subject{}, fixture.ErrConfiguration
+	}
 	if known, ok := s.files[path]; ok {
 		return known, nil
 	}
@@ -180,6 +183,10 @@ func (s *subjects) File(ctx context.Context, path string) (fixture.Subject, erro
 		return fixture.Subject{}, err
 	}
 	return s.alone(ctx, p)
+}
+
+func (s *subjects) isConfiguration(path string) bool {
+	return s.offline != nil && s.offline.config.Document != "" && filepath.Clean(s.offline.config.Document) == path
 }
 
 // Route is that of fixture.Subjects.
