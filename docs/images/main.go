@@ -108,6 +108,13 @@ func start(ctx context.Context, program, config, folder string) (passwords map[s
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return nil, nil, err
 	}
+	tests := strings.TrimSuffix(config, ".yaml") + "_test.yaml"
+	if text, err = os.ReadFile(tests); err == nil { // there need not be any
+		err = os.WriteFile(filepath.Join(folder, "config_test.yaml"), text, 0o600)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, nil, err
+	}
 	cmd := exec.CommandContext(ctx, path, "serve", "--config", file)
 	cmd.Dir = folder // data_dir of the quickstart is relative to it
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

@@ -41,7 +41,7 @@ func TestTheConsoleInChromium(t *testing.T) {
 		b.clean(t)
 	})
 	t.Run("ending the session asks first, and then holds", func(t *testing.T) {
-		b.do(t, b.ctx, chromedp.Navigate(in.at("console.localhost/sessions?q=erin")), click("td.do a"), chromedp.WaitVisible(chromedp.CSS("form.ask")))
+		b.do(t, b.ctx, chromedp.Navigate(in.at("console.localhost/sessions?q=erin")), click(`td.do a[href^="/sessions/revoke"]`), chromedp.WaitVisible(chromedp.CSS("form.ask")))
 		b.shows(t, b.ctx, "End this session?")
 		engineer.get(t, in.at("verify.localhost/json")).want(t, http.StatusOK)
 		b.do(t, b.ctx, click("form.ask button"))
