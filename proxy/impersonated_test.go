@@ -36,7 +36,7 @@ func TestHomeTellsOfImpersonation(t *testing.T) {
 	h.must(h.client.PutSession(t.Context(), ada))
 
 	own := h.get(homePath, "Cookie", h.cookies(ada, appHost))
-	wantPage(t, own, http.StatusOK, "you act as <bdi>bob@example.com</bdi> until")
+	wantPage(t, own, http.StatusOK, "you act as <bdi>bob@example.com</bdi>. This ends")
 	wantPage(t, own, http.StatusOK, `href="https://console.example:8443/impersonation/stop"`)
 	if !strings.Contains(own.body, "Name of ada") || strings.Contains(own.body, "acted as you") {
 		t.Error("she is not herself on her own page")

@@ -29,6 +29,6 @@ func enroll(tab context.Context) error {
 
 // choose goes to the form of a new enrollment for the engineer.
 func choose(tab context.Context) error {
-	return chromedp.Do(tab, chromedp.Navigate("https://console.localhost:8443/devices/enroll?q="+engineer), chromedp.WaitVisible(chromedp.CSS(".data .do a")),
-		chromedp.Click(chromedp.CSS(".data .do a")), chromedp.WaitVisible(chromedp.CSS("form.ask")))
+	return chromedp.Do(tab, chromedp.Navigate("https://console.localhost:8443/devices/enroll?q="+engineer), chromedp.WaitVisible(chromedp.CSS("dialog .data .do a")),
+		chromedp.Click(chromedp.CSS("dialog .data .do a")), chromedp.WaitVisible(chromedp.CSS("form.ask")))
 }

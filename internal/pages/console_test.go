@@ -10,7 +10,7 @@ import (
 func sampleConsole() Console {
 	return Console{
 		Frame: sampleFrame(), Role: "admin", Token: strings.Repeat("0f", 32), Notice: Notice{Text: "The session has been ended.", Tone: ToneAllow},
-		Acting:   Acting{Text: "In applications you act as Bob until", Until: sampleNow, Stop: Action{"Stop", "/impersonation/stop"}},
+		Acting:   Acting{Text: "In applications you act as Bob. This ends", Until: sampleNow, Stop: Action{"Stop", "/impersonation/stop"}},
 		Sections: []Section{{"Sessions", "/sessions", true}, {"People", "/users", false}, {"Groups", "/groups", false}},
 	}
 }
@@ -84,7 +84,7 @@ func TestEveryPageSaysWhomOneActsAs(t *testing.T) {
 		"list": p.ConsoleList(sampleConsoleList()), "detail": p.ConsoleDetail(sampleConsoleDetail()), "form": p.ConsoleForm(sampleConsoleForm()),
 		"note": p.ConsoleNote(ConsoleNote{Console: sampleConsole(), Title: "x"}),
 	} {
-		if !strings.Contains(string(a.Body), "you act as Bob until") || !strings.Contains(string(a.Body), `href="/impersonation/stop"`) {
+		if !strings.Contains(string(a.Body), "you act as Bob. This ends") || !strings.Contains(string(a.Body), `href="/impersonation/stop"`) {
 			t.Errorf("%s does not", name)
 		}
 	}

@@ -192,7 +192,7 @@ var words = map[string]string{
 	"whoami.claims.none":       "Your identity provider sent no claims. They would be listed here.",
 	"whoami.claims.more":       "Some claims are left out here; /.pomerium/user has all of them.",
 	"whoami.acts":              "In applications you act as",
-	"whoami.acts.until":        "until",
+	"whoami.acts.until":        ". This ends",
 	"whoami.acts.stop":         "Stop this in the console",
 	"whoami.impersonated":      "Administrators acted as you",
 	"whoami.impersonated.lead": "An administrator may open applications as you for a short time, to see what you see. The last times:",

@@ -218,7 +218,7 @@ func TestPagesOfActing(t *testing.T) {
 	}
 	for _, page := range []string{"/sessions", "/users", "/audit", "/impersonation/stop", "/nowhere"} {
 		body := w.get(admin, page).Body.String()
-		if !strings.Contains(body, "you act as \u2068Bob\u2069 until") || !strings.Contains(body, `href="/impersonation/stop"`) {
+		if !strings.Contains(body, "you act as \u2068Bob\u2069. This ends") || !strings.Contains(body, `href="/impersonation/stop"`) {
 			t.Errorf("%s does not say whom one acts as", page)
 		}
 	}

@@ -31,10 +31,10 @@ var sections = []struct {
 	{"/users", "nav.users", "ListUsers"},
 	{"/groups", "nav.groups", "ListGroups"},
 	{"/devices", "nav.devices", "ListDevices"},
-	{"/audit", "nav.audit", "ListAudit"},
 	{"/requests", "nav.requests", "ListAccessRequests"},
 	{"/grants", "nav.grants", "ListGrants"},
 	{"/accounts", "nav.accounts", "ListServiceAccounts"},
+	{"/audit", "nav.audit", "ListAudit"},
 }
 
 // routes are the pages, each with the action that it shows or does.

@@ -303,7 +303,7 @@ var ownWords = map[string]string{
 	"done.impersonation-stopped": "You are yourself everywhere again.",
 	"impersonation.start":        "Act as this person",
 	"impersonation.stop":         "Stop",
-	"impersonation.notice":       "In applications you act as %s until",
+	"impersonation.notice":       "In applications you act as %s. This ends",
 	"impersonation.ask":          "Act as this person?",
 	"impersonation.ask.lead":     "In applications you are %s, without their devices and grants. They see on their page that you did, and it stands in the audit and the log.",
 	"impersonation.duration":     "For",
