@@ -65,7 +65,7 @@ func showRouteCommand(env *viper.Viper, t terminal) *cobra.Command {
 func writeRoute(t terminal, out *consolepb.GetRouteResponse) error {
 	r := out.Route
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n  leads to  %s\n  stands in %s:%d, as number %d\n", plain(r.From), plain(r.Matches), plain(strings.Join(r.To, ", ")), plain(r.File), r.Line, r.Position)
+	fmt.Fprintf(&b, "%s\n  leads to  %s\n  stands in %s:%d, as number %d\n", strings.TrimSpace(plain(r.From)+" "+plain(r.Matches)), plain(strings.Join(r.To, ", ")), plain(r.File), r.Line, r.Position)
 	for _, p := range out.Policies {
 		fmt.Fprintf(&b, "  policy    %s (%s:%d)\n", plain(p.Name), plain(p.File), p.Line)
 	}
