@@ -88,6 +88,8 @@ func crowded(t testing.TB, n int) (*Service, []*databroker.Session, map[string]*
 	done := make(chan struct{})
 	go func() { defer close(done); _ = service.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
+	service.index.wake()
+	<-service.index.ready // however long a busy machine takes
 	return service, sessions, users
 }
 
