@@ -201,6 +201,9 @@ func TestWhatAStandInHasNot(t *testing.T) {
 		if got.allowed || got.status != 403 || strings.Contains(got.body, "webauthn") || strings.Contains(got.body, "/.pomerium/requests") {
 			t.Errorf("%s: %d %s", route, got.status, got.body)
 		}
+		if !strings.Contains(got.body, "You act as this person") || strings.Count(got.body, ">See your session<") != 1 || strings.Contains(got.body, "sign_out") {
+			t.Errorf("%s: she is told %s", route, got.body)
+		}
 	}
 	h.clock.advance(6 * time.Minute)
 	if got := h.opens("fresh"); got.status != 403 { // Bob would be asked to sign in again

@@ -57,7 +57,7 @@ func (s *Server) refuse(ctx context.Context, g *generation, rt *route, e *auditE
 			problem.Other = pages.SwitchAction("/.pomerium/sign_out")
 		}
 		if id.person.acting != nil {
-			problem.Other = pages.SessionAction() // which says as whom one acts, and how to stop
+			problem.StandIn()
 		}
 		if v.asked && rt != nil {
 			s.explainTo(ctx, &problem, rt, e)

@@ -30,7 +30,9 @@ func (s *Server) home(v visit) {
 	}
 	page := pages.WhoAmI{Frame: s.frame(v, p)}
 	page.SessionURL = "" // it is this page
-	if p.session != nil {
+	if p.session == nil {
+		page.SignInURL = s.o.Handoff.StartURL(v.r.Host, "https://"+v.r.Host+homePath)
+	} else {
 		page.SessionID, page.Provider = p.session.ID, v.Config.IDPProvider
 		page.SignedInAt, page.ExpiresAt, page.Claims = p.session.IssuedAt, p.session.ExpiresAt, p.session.Claims
 		page.Groups = p.user.Groups

@@ -4,7 +4,10 @@ import (
 	"crypto"
 	"encoding/base64"
 	"encoding/json"
+	"html"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -188,6 +191,23 @@ func TestHomeShowsThePersonAndNoSecret(t *testing.T) {
 	}
 	if p := h.get("/.pomerium/"); p.status != http.StatusOK || strings.Contains(p.body, "ann") {
 		t.Errorf("a stranger's page: %d", p.status)
+	}
+}
+
+// TestHomeOffersAStrangerToSignIn and brings them back.
+func TestHomeOffersAStrangerToSignIn(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	m := regexp.MustCompile(`<a class="button" href="([^"]+)">Sign in</a>`).FindStringSubmatch(h.get(homePath).body)
+	if m == nil {
+		t.Fatal("no way to sign in")
+	}
+	u, err := url.Parse(html.UnescapeString(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if next, err := h.signer.ParseStart(u); err != nil || next != "https://"+appHost+homePath {
+		t.Errorf("leads to %s, %v", next, err)
 	}
 }
 

@@ -201,6 +201,12 @@ func SignInAgainAction(url string) Action { return Action{Label: say("error.sign
 // SwitchAction leads to signing in as somebody else.
 func SwitchAction(url string) Action { return Action{Label: say("error.switch"), URL: url} }
 
+// StandIn says that the person is not there: somebody acts as them. The page of
+// the session, where the next step leads, says how to stop.
+func (e *Problem) StandIn() {
+	e.Detail, e.Next, e.Other = say("error.acting"), say("error.acting.next"), Action{}
+}
+
 // SessionAction leads to the page of one's session, which lists one's devices.
 func SessionAction() Action { return session }
 
