@@ -125,7 +125,7 @@ func (s *Server) askAccessNow(v visit) {
 		return
 	}
 	fresh, err := s.ask(v.r.Context(), p.session.UserKey(), databroker.AccessRequest{
-		ID: rand.Text(), RouteID: p.RouteID, Grant: grant, Reason: reason, State: databroker.AccessWaiting, CreatedAt: s.o.Now().UTC(),
+		ID: rand.Text(), RouteID: p.RouteID, Grant: grant, Reason: oneLine(reason), State: databroker.AccessWaiting, CreatedAt: s.o.Now().UTC(),
 	})
 	if err != nil {
 		s.fail(v, err)
@@ -139,6 +139,9 @@ func (s *Server) askAccessNow(v visit) {
 	}
 	seeOther(v, requestsPath+"?done="+done)
 }
+
+// oneLine is a reason as lists show it.
+func oneLine(reason string) string { return strings.Join(strings.Fields(reason), " ") }
 
 // readable reports whether a reason is one that somebody can read: 1 to
 // pages.MaxReason characters, no control characters but ends of lines and tabs.

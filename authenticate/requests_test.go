@@ -42,7 +42,7 @@ func TestARefusedPersonAsksForAccess(t *testing.T) {
 		t.Errorf("the form leads elsewhere:\n%s", p.body)
 	}
 
-	p = b.post(at, url.Values{"grant": {"dba"}, "reason": {" Incident 42 "}})
+	p = b.post(at, url.Values{"grant": {"dba"}, "reason": {" Incident\r\n  42 "}})
 	if p.status != http.StatusSeeOther || p.location.Path != requestsPath {
 		t.Fatalf("%d %v", p.status, p.location)
 	}

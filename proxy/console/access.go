@@ -172,11 +172,11 @@ func (s *Service) RefuseAccessRequest(ctx context.Context, a Actor, r *consolepb
 			return nil, err
 		}
 		c.subject = asked.userKey
-		c.detail = map[string]string{"grant": asked.Grant, "route": asked.RouteID, "note": r.GetNote()}
+		c.detail = map[string]string{"grant": asked.Grant, "route": asked.RouteID, "note": oneLine(r.GetNote())}
 	}
 	err := s.change(ctx, a, c, func(ctx context.Context) error {
 		return s.decide(ctx, c.subject, r.GetId(), func(one *databroker.AccessRequest) {
-			one.State, one.DecidedBy, one.DecidedAt, one.Note = databroker.AccessRefused, a.Label(), s.o.Now().UTC(), r.GetNote()
+			one.State, one.DecidedBy, one.DecidedAt, one.Note = databroker.AccessRefused, a.Label(), s.o.Now().UTC(), oneLine(r.GetNote())
 		})
 	})
 	if err != nil {

@@ -95,7 +95,7 @@ func (s *Service) CreateGrant(ctx context.Context, a Actor, r *consolepb.CreateG
 		if err != nil {
 			return nil, err
 		}
-		g = s.newGrant(a, r.GetUserKey(), r.GetName(), r.GetReason(), length)
+		g = s.newGrant(a, r.GetUserKey(), r.GetName(), oneLine(r.GetReason()), length)
 		c.detail = grantDetail(g)
 	}
 	err := s.change(ctx, a, c, func(ctx context.Context) error {
@@ -232,6 +232,9 @@ func checkText(field, s string, most int, lines bool) error {
 	}
 	return nil
 }
+
+// oneLine is a text as lists show it.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // routeName is what people call a route.
 func (s *Service) routeName(id string) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cardea-proxy/cardea/databroker"
@@ -15,7 +14,7 @@ import (
 // record is written first: nobody is acted as without being able to see it.
 func (s *Service) StartImpersonation(ctx context.Context, a Actor, r *consolepb.StartImpersonationRequest) (*consolepb.StartImpersonationResponse, error) {
 	c := change{action: "StartImpersonation", target: databroker.TypeSession + "/" + r.GetSessionId()}
-	reason, now := strings.TrimSpace(r.GetReason()), s.o.Now().UTC()
+	reason, now := oneLine(r.GetReason()), s.o.Now().UTC()
 	until := now.Add(r.GetDuration().AsDuration())
 	var target *databroker.Session
 	if a.May(c.action) { // else nothing is said of whether it is there
