@@ -74,6 +74,11 @@ func (s *Service) ListDecisions(ctx context.Context, a Actor, r *consolepb.ListD
 	if err != nil {
 		return nil, err
 	}
+	done, err := s.slow.take(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if f.id != "" {
 		return s.findDecision(ctx, f)
 	}
@@ -81,6 +86,8 @@ func (s *Service) ListDecisions(ctx context.Context, a Actor, r *consolepb.ListD
 }
 
 func (s *Service) findDecision(ctx context.Context, f *decisionFilter) (*consolepb.ListDecisionsResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, explainPatience)
+	defer cancel()
 	out := &consolepb.ListDecisionsResponse{}
 	d, err := s.o.Decisions.Find(ctx, f.id)
 	switch {

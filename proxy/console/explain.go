@@ -41,6 +41,11 @@ func (s *Service) ExplainDecision(ctx context.Context, a Actor, r *consolepb.Exp
 	if !s.recorded() {
 		return nil, errNotRecorded
 	}
+	done, err := s.slow.take(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	ctx, cancel := context.WithTimeout(ctx, explainPatience)
 	defer cancel()
 	return s.o.Explainer.ExplainDecision(ctx, r.GetRequestId())
@@ -54,6 +59,11 @@ func (s *Service) ExplainRequest(ctx context.Context, a Actor, r *consolepb.Expl
 	if err := checkAsked(r); err != nil {
 		return nil, err
 	}
+	done, err := s.slow.take(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	ctx, cancel := context.WithTimeout(ctx, explainPatience)
 	defer cancel()
 	return s.o.Explainer.ExplainRequest(ctx, r)

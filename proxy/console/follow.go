@@ -29,6 +29,11 @@ func (s *Service) FollowDecisions(ctx context.Context, a Actor, r *consolepb.Fol
 	if err != nil {
 		return err
 	}
+	done, ok := s.following.try(a)
+	if !ok {
+		return &Conflict{"you follow the decisions in many places already: close one of them"}
+	}
+	defer done()
 	heard, err := s.o.Decisions.Follow()
 	if err != nil {
 		return err

@@ -71,6 +71,11 @@ func (s *Service) GetRoute(ctx context.Context, a Actor, r *consolepb.GetRouteRe
 	if err := s.may(a, "GetRoute"); err != nil {
 		return nil, err
 	}
+	done, err := s.slow.take(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	ctx, cancel := context.WithTimeout(ctx, explainPatience)
 	defer cancel()
 	return s.o.Configuration.Route(ctx, r.GetId())

@@ -86,6 +86,8 @@ type Service struct {
 
 	followCheck time.Duration // followCheck, but for tests
 	replaying   sync.Mutex    // held by the one that runs
+	slow        *turns        // of searches and explanations
+	following   *turns        // of those who follow decisions
 
 	counting  sync.Mutex // of what follows
 	counted   *consolepb.GetActivityResponse
@@ -100,7 +102,10 @@ func NewService(o ServiceOptions) (*Service, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Service{o: o, index: newIndex(o.Broker, o.Log, o.Now), ending: make(chan struct{}), followCheck: followCheck}, nil
+	return &Service{
+		o: o, index: newIndex(o.Broker, o.Log, o.Now), ending: make(chan struct{}), followCheck: followCheck,
+		slow: newTurns(slowEach, slowAll), following: newTurns(followEach, 0),
+	}, nil
 }
 
 // Run keeps the index of sessions, people and devices up to date until ctx ends, from
