@@ -88,13 +88,14 @@ func decisionOf(e *journal.Entry, w who) *consolepb.Decision {
 	d := &consolepb.Decision{
 		RequestId: e.RequestID, Time: timestamppb.New(e.Time), Outcome: e.Outcome, RouteId: e.RouteID, Route: e.From,
 		Method: e.Method, Host: e.Host, Path: e.RawPath, Address: e.IP, Email: w.email, UserId: w.id, Error: e.Err, Generation: e.Generation,
+		ImpersonatedBy: e.ImpersonatedBy,
 	}
 	if e.Outcome == "allow" {
 		d.Reasons = reasonsOf(e.AllowReasons)
 	} else {
 		d.Reasons = reasonsOf(slices.Concat(e.DenyReasons, e.AllowReasons))
 	}
-	for _, s := range []*string{&d.RequestId, &d.Route, &d.Method, &d.Host, &d.Path, &d.Address, &d.Email, &d.UserId, &d.Error} {
+	for _, s := range []*string{&d.RequestId, &d.Route, &d.Method, &d.Host, &d.Path, &d.Address, &d.Email, &d.UserId, &d.Error, &d.ImpersonatedBy} {
 		*s = policy.Visible(*s)
 	}
 	return d

@@ -30,12 +30,12 @@ func TestFollowersHearOrCountWhatTheyMiss(t *testing.T) {
 		return json.Marshal(policy.PersonData{UserID: "u", Email: "ada\n@example.com"})
 	}}
 	for i := range maxWaiting + 3 {
-		d.tail.add(&journal.Entry{RequestID: fmt.Sprint(i), Person: who, Outcome: "deny", DenyReasons: []string{"a", "a"}, RawQuery: "token=secret"})
+		d.tail.add(&journal.Entry{RequestID: fmt.Sprint(i), Person: who, Outcome: "deny", DenyReasons: []string{"a", "a"}, RawQuery: "token=secret", ImpersonatedBy: "root\x1b"})
 	}
 	var missed uint64
 	for i := range maxWaiting {
 		one, lost, err := f.Next(t.Context())
-		if err != nil || one.RequestId != fmt.Sprint(i) || one.UserId != "u" || one.Email != `ada\n@example.com` || len(one.Reasons) != 1 {
+		if err != nil || one.RequestId != fmt.Sprint(i) || one.UserId != "u" || one.Email != `ada\n@example.com` || one.ImpersonatedBy != `root\x1b` || len(one.Reasons) != 1 {
 			t.Fatalf("%v, %v", one, err)
 		}
 		if strings.Contains(one.String(), "secret") {

@@ -239,7 +239,7 @@ func (f *decisionFilter) match(d *consolepb.Decision) bool {
 	}
 	return (f.outcome == "" || f.outcome == d.Outcome || f.outcome == refused && d.Outcome != "allow") &&
 		(f.id == "" || f.id == d.RequestId) &&
-		has(f.person, d.Email, d.UserId) &&
+		has(f.person, d.Email, d.UserId, d.ImpersonatedBy) &&
 		(f.route == d.RouteId || has(f.route, d.Route)) &&
-		has(f.search, d.Email, d.UserId, d.Route, d.Host, d.Path, d.RequestId)
+		has(f.search, d.Email, d.UserId, d.ImpersonatedBy, d.Route, d.Host, d.Path, d.RequestId)
 }

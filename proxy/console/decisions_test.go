@@ -157,7 +157,7 @@ func TestDecisionsAreNarrowed(t *testing.T) {
 		return timestamppb.New(w.clock.now().Add(time.Duration(second) * time.Second))
 	}
 	w.decide(&consolepb.Decision{RequestId: "a", Time: at(1), Outcome: "allow", Email: "Ada@example.com", UserId: "u1", RouteId: "r1", Route: "https://app.example.com", Path: "/one"})
-	w.decide(&consolepb.Decision{RequestId: "b", Time: at(2), Outcome: "deny", Email: "bob@example.com", UserId: "u2", RouteId: "r1", Route: "https://app.example.com", Path: "/two"})
+	w.decide(&consolepb.Decision{RequestId: "b", Time: at(2), Outcome: "deny", Email: "bob@example.com", UserId: "u2", RouteId: "r1", Route: "https://app.example.com", Path: "/two", ImpersonatedBy: "root@example.com"})
 	w.decide(&consolepb.Decision{RequestId: "c", Time: at(3), Outcome: "sign-in", RouteId: "r2", Route: "https://wiki.example.com", Path: "/ada"})
 	for _, tc := range []struct {
 		name   string
@@ -169,6 +169,8 @@ func TestDecisionsAreNarrowed(t *testing.T) {
 		{"refused", &consolepb.DecisionFilter{Outcome: "refused"}, "cb"},
 		{"person by address", &consolepb.DecisionFilter{Person: "ADA@"}, "a"},
 		{"person by id", &consolepb.DecisionFilter{Person: "u2"}, "b"},
+		{"person by who acts as them", &consolepb.DecisionFilter{Person: "root@"}, "b"},
+		{"anything, by who acts", &consolepb.DecisionFilter{Search: "ROOT"}, "b"},
 		{"route by text", &consolepb.DecisionFilter{Route: "wiki"}, "c"},
 		{"route by id", &consolepb.DecisionFilter{Route: "r1"}, "ba"},
 		{"request", &consolepb.DecisionFilter{RequestId: "b"}, "b"},

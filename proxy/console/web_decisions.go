@@ -68,12 +68,8 @@ func decisionColumns() []pages.Column {
 
 // decisionRow is one line, in those columns.
 func (v visit) decisionRow(d *consolepb.Decision) pages.Row {
-	who := pages.Cell{Text: called(d.Email, d.UserId), Sub: d.Address}
-	if d.Email == "" && d.UserId == "" {
-		who.Text = say("decisions.nobody")
-	}
 	row := pages.Row{Cells: []pages.Cell{
-		timeCell(d.Time), outcomeCell(d.Outcome), who,
+		timeCell(d.Time), outcomeCell(d.Outcome), whoCell(d),
 		{Text: d.Method + " " + d.Host + d.Path, Sub: d.Route},
 		{Text: called(d.Error, strings.Join(d.Reasons, ", "), " ")},
 	}}
@@ -81,6 +77,18 @@ func (v visit) decisionRow(d *consolepb.Decision) pages.Row {
 		row.Actions = []pages.Action{{Label: say("decisions.explain"), URL: withQuery("/explain", "request", d.RequestId)}}
 	}
 	return row
+}
+
+// whoCell is whom it was decided about, and in truth.
+func whoCell(d *consolepb.Decision) pages.Cell {
+	who := pages.Cell{Text: called(d.Email, d.UserId), Sub: d.Address}
+	if d.Email == "" && d.UserId == "" {
+		who.Text = say("decisions.nobody")
+	}
+	if d.ImpersonatedBy != "" {
+		who.Sub = strings.TrimSpace(say("decisions.by") + " " + d.ImpersonatedBy + " " + d.Address)
+	}
+	return who
 }
 
 // outcomeTones are the colours of outcomes.

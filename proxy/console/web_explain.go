@@ -51,14 +51,10 @@ func (s *Server) explainRecorded(v visit, id string, page *pages.ConsoleExplain)
 	d := out.Decision
 	page.Title, page.Lead = say("explain.title.request"), ""
 	page.Back = pages.Action{Label: say("explain.back"), URL: "/decisions"}
-	who := pages.Cell{Text: called(d.Email, d.UserId), Sub: d.Address}
-	if d.Email == "" && d.UserId == "" {
-		who.Text = say("decisions.nobody")
-	}
 	page.Pairs = []pages.Pair{
 		{Label: say("explain.then"), Cell: outcomeCell(d.Outcome)},
 		{Label: say("decisions.why"), Cell: pages.Cell{Text: called(d.Error, strings.Join(d.Reasons, ", "), " ")}},
-		{Label: say("decisions.person"), Cell: who},
+		{Label: say("decisions.person"), Cell: whoCell(d)},
 		{Label: say("decisions.request"), Cell: pages.Cell{Text: d.Method + " " + d.Host + d.Path}},
 		{Label: say("decisions.route"), Cell: pages.Cell{Text: called(d.Route, " ")}},
 		{Label: say("decisions.time"), Cell: exactCell(d.Time)},

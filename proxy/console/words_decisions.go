@@ -23,6 +23,7 @@ var decisionWords = map[string]string{
 	"decisions.since":    "From (UTC)",
 	"decisions.until":    "Before (UTC)",
 	"decisions.nobody":   "Nobody signed in",
+	"decisions.by":       "Impersonated by",
 	"decisions.explain":  "Explain",
 	"decisions.follow":   "Show new ones as they come",
 	"decisions.unfollow": "Stop",

@@ -32,20 +32,21 @@ type Decision struct {
 	Time      *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
 	// allow, deny, sign-in, sign-in-again, device, client-certificate, disabled,
 	// clock-skew, not-found, malformed or fault.
-	Outcome       string   `protobuf:"bytes,3,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	RouteId       string   `protobuf:"bytes,4,opt,name=route_id,json=routeId,proto3" json:"route_id,omitempty"` // empty where no route is for the request
-	Route         string   `protobuf:"bytes,5,opt,name=route,proto3" json:"route,omitempty"`                    // its from
-	Method        string   `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
-	Host          string   `protobuf:"bytes,7,opt,name=host,proto3" json:"host,omitempty"`
-	Path          string   `protobuf:"bytes,8,opt,name=path,proto3" json:"path,omitempty"` // without the query
-	Address       string   `protobuf:"bytes,9,opt,name=address,proto3" json:"address,omitempty"`
-	Email         string   `protobuf:"bytes,10,opt,name=email,proto3" json:"email,omitempty"`                 // empty where nobody was signed in
-	UserId        string   `protobuf:"bytes,11,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"` // the provider's sub
-	Reasons       []string `protobuf:"bytes,12,rep,name=reasons,proto3" json:"reasons,omitempty"`
-	Error         string   `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
-	Generation    uint64   `protobuf:"varint,14,opt,name=generation,proto3" json:"generation,omitempty"` // of the configuration
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Outcome        string   `protobuf:"bytes,3,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	RouteId        string   `protobuf:"bytes,4,opt,name=route_id,json=routeId,proto3" json:"route_id,omitempty"` // empty where no route is for the request
+	Route          string   `protobuf:"bytes,5,opt,name=route,proto3" json:"route,omitempty"`                    // its from
+	Method         string   `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
+	Host           string   `protobuf:"bytes,7,opt,name=host,proto3" json:"host,omitempty"`
+	Path           string   `protobuf:"bytes,8,opt,name=path,proto3" json:"path,omitempty"` // without the query
+	Address        string   `protobuf:"bytes,9,opt,name=address,proto3" json:"address,omitempty"`
+	Email          string   `protobuf:"bytes,10,opt,name=email,proto3" json:"email,omitempty"`                 // empty where nobody was signed in
+	UserId         string   `protobuf:"bytes,11,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"` // the provider's sub
+	Reasons        []string `protobuf:"bytes,12,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	Error          string   `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
+	Generation     uint64   `protobuf:"varint,14,opt,name=generation,proto3" json:"generation,omitempty"`                              // of the configuration
+	ImpersonatedBy string   `protobuf:"bytes,15,opt,name=impersonated_by,json=impersonatedBy,proto3" json:"impersonated_by,omitempty"` // the administrator who acted as the person; empty where they acted themself
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
@@ -176,12 +177,19 @@ func (x *Decision) GetGeneration() uint64 {
 	return 0
 }
 
+func (x *Decision) GetImpersonatedBy() string {
+	if x != nil {
+		return x.ImpersonatedBy
+	}
+	return ""
+}
+
 // A DecisionFilter narrows; an empty field does not.
 type DecisionFilter struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Since         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
 	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`                          // before it
-	Person        string                 `protobuf:"bytes,3,opt,name=person,proto3" json:"person,omitempty"`                        // text in the address or the id
+	Person        string                 `protobuf:"bytes,3,opt,name=person,proto3" json:"person,omitempty"`                        // text in the address or the id, or in who acted as them
 	Route         string                 `protobuf:"bytes,4,opt,name=route,proto3" json:"route,omitempty"`                          // text in from, or the whole id
 	Outcome       string                 `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`                      // as Decision.outcome, or "refused" for all but allow
 	RequestId     string                 `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"` // the whole id
@@ -501,7 +509,7 @@ var File_decisions_proto protoreflect.FileDescriptor
 const file_decisions_proto_rawDesc = "" +
 	"\n" +
 	"\x0fdecisions.proto\x12\n" +
-	"console.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\x02\n" +
+	"console.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x03\n" +
 	"\bDecision\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12.\n" +
@@ -520,7 +528,8 @@ const file_decisions_proto_rawDesc = "" +
 	"\x05error\x18\r \x01(\tR\x05error\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x0e \x01(\x04R\n" +
-	"generation\"\xf3\x01\n" +
+	"generation\x12'\n" +
+	"\x0fimpersonated_by\x18\x0f \x01(\tR\x0eimpersonatedBy\"\xf3\x01\n" +
 	"\x0eDecisionFilter\x120\n" +
 	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
