@@ -126,6 +126,16 @@ func standingIn(v verdict) verdict {
 	return v
 }
 
+// StandInOutcome is what an outcome, by the word of logs, comes to for somebody
+// who acts as another: standingIn for what was recorded.
+func StandInOutcome(word string) string {
+	switch word {
+	case outcomeDevice.String(), outcomeSignInAgain.String():
+		return outcomeDeny.String()
+	}
+	return word
+}
+
 // An ActsAs is whom a session acts as, and until when at most.
 type ActsAs struct {
 	UserKey string
