@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// wantRegexp is the wish of every pattern.
-const wantRegexp = "a regular expression (RE2 syntax)"
-
 func (l *loading) checkPath(r *Route, key string) {
 	for name, p := range map[string]string{"prefix": r.Prefix, "path": r.Path, "prefix_rewrite": r.PrefixRewrite} {
 		if p != "" && (p[0] != '/' || strings.ContainsAny(p, "?#\r\n\x00")) {
@@ -55,18 +52,12 @@ func (l *loading) checkSpelling(p, key string) {
 // section 2.3). Envoy undoes those.
 var escapedPlain = regexp.MustCompile(`(?i)%(?:2d|2e|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])`)
 
-// pattern compiles a regular expression; Envoy would refuse it later and take
-// every other change of the reload down with it.
+// pattern compiles a regular expression; nil is none, or refused.
 func (l *loading) pattern(key, p string) *regexp.Regexp {
 	if p == "" {
 		return nil
 	}
-	re, err := regexp.Compile(p)
-	if err != nil || len(p) > 4<<10 {
-		l.refuse(key, "", wantRegexp)
-		return nil
-	}
-	return re
+	return l.expression(key, p)
 }
 
 func (l *loading) checkRewrites(r *Route, key string) {

@@ -98,6 +98,7 @@ type loading struct {
 	lines     map[string]int    // key -> line, for every key that is there
 	vars      map[string]string // key -> environment variable that set it
 	bad       map[string]bool   // keys refused already
+	steps     int               // of the patterns so far, where they are counted
 	tags      map[reflect.Type]map[string]int
 	files     map[string]reading
 	routes    []routeNode

@@ -177,9 +177,11 @@ func (l *loading) sanMatcher(n *yaml.Node, p *SANMatcher, key string) {
 		return
 	}
 	// Compiled alone too: "a)(b" would be correct between the anchors.
-	_, alone := regexp.Compile(pattern)
+	if l.expression(join(key, p.Kind), pattern) == nil {
+		return
+	}
 	whole, err := regexp.Compile(`^(?:` + pattern + `)$`)
-	if alone != nil || err != nil {
+	if err != nil {
 		l.refuse(join(key, p.Kind), "", wantRegexp)
 		return
 	}
