@@ -110,11 +110,13 @@ func ports(candidates []candidate) []*routev3.HeaderMatcher {
 func (b *builder) behind(domain string, covered []*routev3.HeaderMatcher, wild []*config.Route) []candidate {
 	var candidates []candidate
 	for _, r := range wild {
-		pattern := hostPattern(r.From.Host)
-		if !regexp.MustCompile("^(?:" + pattern + ")$").MatchString(domain) {
+		if !r.From.Covers(domain) {
 			continue
 		}
-		guards := b.portGuards(r, pattern)
+		if !b.spreads(1 + len(covered)) {
+			return nil
+		}
+		guards := b.portGuards(r, hostPattern(r.From.Host))
 		for _, c := range covered {
 			not := proto.Clone(c).(*routev3.HeaderMatcher)
 			not.InvertMatch = true
@@ -153,15 +155,37 @@ func isSuffix(host string) bool {
 func (b *builder) overlapping(domain string, wild []*config.Route) []candidate {
 	var candidates []candidate
 	for _, r := range wild {
-		pattern := hostPattern(r.From.Host)
-		switch {
-		case r.From.Host == everyHost, isSuffix(r.From.Host) && strings.HasSuffix(domain, r.From.Host[1:]):
-			candidates = append(candidates, candidate{r, b.portGuards(r, pattern)})
-		case !isSuffix(r.From.Host):
-			candidates = append(candidates, candidate{r, append(b.portGuards(r, pattern), authority(pattern+"(?::[0-9]+)?"))})
+		suffix := isSuffix(r.From.Host)
+		if suffix && !strings.HasSuffix(domain, r.From.Host[1:]) {
+			continue
 		}
+		if !b.spreads(1) {
+			return nil
+		}
+		pattern := hostPattern(r.From.Host)
+		guards := b.portGuards(r, pattern)
+		if !suffix && r.From.Host != everyHost {
+			guards = append(guards, authority(pattern+"(?::[0-9]+)?"))
+		}
+		candidates = append(candidates, candidate{r, guards})
 	}
 	return candidates
+}
+
+// maxSpread bounds how often wildcard routes stand on the hosts of others, with
+// every port that those leave counted. Each time is some four kilobytes: without
+// a bound, a thousand lines of a configuration become a gigabyte.
+const maxSpread = 200_000
+
+// spreads counts n more of them. It returns false where that is too much, which
+// is an error once.
+func (b *builder) spreads(n int) bool {
+	before := b.spread
+	b.spread += n
+	if before <= maxSpread && b.spread > maxSpread {
+		b.fail("routes with * in their hosts meet other hosts more than %d times: want fewer of them", maxSpread)
+	}
+	return b.spread <= maxSpread
 }
 
 // catchAll takes hosts that no domain names: those of the other wildcard

@@ -68,6 +68,7 @@ type builder struct {
 	c       *config.Config
 	secrets map[string]proto.Message
 	errs    []error
+	spread  int // see spreads
 
 	// What is alike for many routes is made once and shared; nobody changes a
 	// message once it is in another.
