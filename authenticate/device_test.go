@@ -377,7 +377,7 @@ func TestLinksThatDoNotHold(t *testing.T) {
 	_, late := w.link(func(l *databroker.EnrollmentLink) { l.ExpiresAt = w.clock.now() })
 	_, good := w.link(nil)
 	for _, tc := range []struct{ name, address, says string }{
-		{"of another person", foreign, "This link was made for somebody else"},
+		{"of another person", foreign, "This link was made for somebody else"}, {"of another person, and what to do", foreign, "Use another account"},
 		{"expired", late, "This enrollment link has expired"},
 		{"altered", good[:len(good)-1] + "x", "This enrollment link is not valid"},
 		{"of no record", w.signer.EnrollmentURL(base, "TAKENBACK"), "This enrollment link is not valid"},

@@ -126,6 +126,9 @@ func (s *Server) failAt(v visit, err error, again string) {
 	if again != "" {
 		problem.Action = pages.SignInAction(again)
 	}
+	if problem.Kind == pages.OtherPerson {
+		problem.Other = pages.SwitchAction("/.pomerium/sign_out")
+	}
 	event := s.o.Log.Info()
 	if problem.Kind == pages.Internal || problem.Kind == pages.CannotDecide {
 		event = s.o.Log.Error()

@@ -87,7 +87,7 @@ var problems = map[Kind]problemWords{
 		"Wait until some are decided, or withdraw what you no longer need.", requested},
 	OtherPerson: {403, "Access denied", "This link was made for somebody else",
 		"You are signed in with another account than the one this link is for.",
-		"Sign in with the account that got the link, or ask for a link of your own.", session},
+		"Sign in with the account that got the link and open it again, or ask for a link of your own.", session},
 	CrossSite: {403, "Access denied", "This did not come from our page",
 		"A change like this one is only accepted from our own page, and your browser says that another site asked for it.",
 		"If you meant to do it, go to your session and do it there.", session},

@@ -2,8 +2,10 @@ package console
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +145,70 @@ func TestAServiceAccountOpensNoPage(t *testing.T) {
 	}
 	if !w.lives(victim) {
 		t.Error("a session was ended")
+	}
+}
+
+// TestASecretIsMadeOnce: a page that shows one and is loaded again makes no other.
+func TestASecretIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin := w.signIn("admin", nil)
+	w.shown(admin)
+	w.shown(w.signIn("ada", nil))
+	for path, form := range map[string]url.Values{
+		"/accounts/new":   {"name": {"ci"}, "owner": {"idp/admin"}, "life": {"86400"}},
+		"/devices/enroll": {"key": {"idp/ada"}, "type": {typeAny}, "valid_for": {"1h"}},
+	} {
+		form.Set(fieldOnce, "")
+		wrong := maps.Clone(form)
+		wrong.Set("owner", "nobody@example.com")
+		wrong.Set("valid_for", "soon")
+		for _, step := range []struct {
+			once string
+			form url.Values
+			want int
+		}{
+			{"A", wrong, 0}, {"A", form, http.StatusOK}, {"A", form, http.StatusConflict}, {"B", form, http.StatusOK}, {"", form, http.StatusOK}, {"", form, http.StatusOK},
+		} {
+			if step.once != "" {
+				step.form.Set(fieldOnce, step.once+path)
+			} else {
+				step.form.Del(fieldOnce)
+			}
+			out := w.post(admin, path, step.form)
+			if step.want == 0 { // the form again, as it was filled in
+				if out.Code < 400 || !strings.Contains(out.Body.String(), `name="once"`) {
+					t.Errorf("%s, wrongly filled in: %d", path, out.Code)
+				}
+				continue
+			}
+			if out.Code != step.want {
+				t.Errorf("%s, form %q: %d, want %d", path, step.once, out.Code, step.want)
+			}
+		}
+	}
+	if all, err := w.accounts(t.Context()); err != nil || len(all) != 4 {
+		t.Errorf("%d accounts, %v", len(all), err)
+	}
+	if !regexp.MustCompile(`name="once" value="\w{26}"`).MatchString(w.get(admin, "/accounts/new").Body.String()) {
+		t.Error("the form has no mark of its own")
+	}
+}
+
+func TestTheFormOfAnAccountSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin := w.signIn("admin", nil)
+	w.shown(admin)
+	out := w.post(admin, "/accounts/new", url.Values{"name": {"back<b>up"}, "owner": {"ada@example.com"}, "groups": {"ops"}, "life": {"86400"}})
+	body := out.Body.String()
+	for _, want := range []string{"the owner is nobody who may come in", `value="back&lt;b&gt;up"`, `value="ada@example.com"`, ">ops</textarea>", `value="86400" selected`} {
+		if out.Code != http.StatusConflict || !strings.Contains(body, want) {
+			t.Errorf("%d, no %s:\n%s", out.Code, want, body)
+		}
+	}
+	if out := w.post(admin, "/accounts/new", url.Values{"name": {" "}, "owner": {"idp/admin"}, "life": {"86400"}}); out.Code != http.StatusBadRequest || !strings.Contains(out.Body.String(), `id="e-name"`) {
+		t.Errorf("without a name: %d", out.Code)
 	}
 }
 

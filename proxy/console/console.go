@@ -37,6 +37,7 @@ type Server struct {
 	o      Options
 	active atomic.Pointer[State]
 	mux    *http.ServeMux
+	once   sent         // forms that make a secret
 	served []servedPage // what mux holds
 	grpc   *grpc.Server
 }

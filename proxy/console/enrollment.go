@@ -182,6 +182,9 @@ func (s *Service) mayLeadTo(raw string) bool {
 
 // mayEnroll is an error where a link would be of no use to the person.
 func (s *Service) mayEnroll(ctx context.Context, key string) error {
+	if isAccountKey(key) {
+		return &Invalid{"user_key", "the key of a person, and of no program"}
+	}
 	user, err := s.o.Broker.User(ctx, key)
 	if errors.Is(err, databroker.ErrNotFound) {
 		_, err = s.o.Broker.DirectoryUser(ctx, key) // has not signed in so far

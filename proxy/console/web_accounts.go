@@ -1,7 +1,6 @@
 package console
 
 import (
-	"net/http"
 	"strings"
 	"time"
 
@@ -50,19 +49,31 @@ func (s *Server) accountsPage(v visit) error {
 
 // askAccount asks what the account is to be.
 func (s *Server) askAccount(v visit) error {
+	s.showAccountForm(v, &consolepb.CreateServiceAccountRequest{Owner: v.actor.UserKey}, nil)
+	return nil
+}
+
+// showAccountForm shows the form as it was filled in; wrong is what is wrong with
+// that, if anything.
+func (s *Server) showAccountForm(v visit, r *consolepb.CreateServiceAccountRequest, wrong error) {
+	life := 90 * 24 * time.Hour
+	if r.Lifetime != nil {
+		life = r.Lifetime.AsDuration()
+	}
 	longest := v.Config.Console.MaxServiceAccount
 	const month = 30 * 24 * time.Hour
-	s.o.Pages.ConsoleForm(pages.ConsoleForm{
+	form := pages.ConsoleForm{
 		Console: s.frame(v, "/accounts"), Title: say("accounts.new"), Lead: say("accounts.new.lead"),
 		Rows: []pages.FormRow{
-			{Name: "name", Label: say("accounts.name"), Hint: say("accounts.name.hint"), Required: true},
-			{Name: "owner", Label: say("accounts.owner"), Hint: say("accounts.owner.hint"), Value: v.actor.UserKey},
-			{Name: "groups", Label: say("accounts.groups"), Kind: "textarea", Hint: say("accounts.groups.hint")},
-			{Name: "life", Label: say("accounts.life"), Kind: "select", Options: lengths(3*month, longest, 24*time.Hour, 7*24*time.Hour, month, 3*month)},
+			{Name: "name", Label: say("accounts.name"), Hint: say("accounts.name.hint"), Required: true, Value: r.Name},
+			{Name: "owner", Label: say("accounts.owner"), Hint: say("accounts.owner.hint"), Value: r.Owner},
+			{Name: "groups", Label: say("accounts.groups"), Kind: "textarea", Hint: say("accounts.groups.hint"), Value: strings.Join(r.Groups, "\n")},
+			{Name: "life", Label: say("accounts.life"), Kind: "select", Options: lengths(life, longest, 24*time.Hour, 7*24*time.Hour, month, 3*month)},
 		},
-		Action: "/accounts/new", Button: say("accounts.new.button"), Back: pages.Action{Label: say("cancel"), URL: "/accounts"},
-	}).Send(v.w)
-	return nil
+		Action: "/accounts/new", Hidden: []pages.Field{onceField()}, Button: say("accounts.new.button"), Back: pages.Action{Label: say("cancel"), URL: "/accounts"},
+	}
+	markWrong(&form, wrong)
+	s.o.Pages.ConsoleForm(form).Send(v.w)
 }
 
 // createAccount answers the form with the token: it is the one page that shows
@@ -74,15 +85,26 @@ func (s *Server) createAccount(v visit) error {
 			groups = append(groups, line)
 		}
 	}
-	out, err := s.o.Service.CreateServiceAccount(v.r.Context(), v.actor, &consolepb.CreateServiceAccountRequest{
+	req := &consolepb.CreateServiceAccountRequest{
 		Name: v.r.PostFormValue("name"), Owner: strings.TrimSpace(v.r.PostFormValue("owner")), Groups: groups, Lifetime: v.length("life"),
-	})
+	}
+	undo, err := s.once.take(v)
 	if err != nil {
 		return err
 	}
-	s.o.Pages.ConsoleNote(pages.ConsoleNote{
-		Console: s.frame(v, "/accounts"), Status: http.StatusOK, Tone: pages.ToneAllow, Name: say("accounts.title"),
-		Title: say("accounts.made"), Lead: say("accounts.made.lead"), Action: pages.Action{Label: say("accounts.back"), URL: "/accounts"},
+	out, err := s.o.Service.CreateServiceAccount(v.r.Context(), v.actor, req)
+	if err != nil {
+		undo()
+		if !ofTheForm(err) {
+			return err
+		}
+		s.showAccountForm(v, req, err)
+		return nil
+	}
+	frame := s.frame(v, "/accounts")
+	frame.Notice = pages.Notice{Text: say("accounts.made.lead"), Tone: pages.ToneAllow}
+	s.o.Pages.ConsoleDetail(pages.ConsoleDetail{
+		Console: frame, Title: say("accounts.made"), Back: pages.Action{Label: say("accounts.back"), URL: "/accounts"},
 		Pairs: []pages.Pair{
 			{Label: say("accounts.token"), Cell: pages.Cell{Text: out.Token, Code: true, Copy: "token"}},
 			{Label: say("accounts.id"), Cell: pages.Cell{Text: out.Account.Id, Code: true, Copy: "account-id"}},

@@ -78,7 +78,7 @@ func (s *Server) askEnroll(v visit, key string, r *consolepb.CreateEnrollmentLin
 	form := pages.ConsoleForm{
 		Console: frame, Title: say("enroll.title"), Lead: say("enroll.lead", who),
 		Pairs:  []pages.Pair{{Label: say("users.person"), Cell: pages.Cell{Text: who, Sub: out.User.Email}}},
-		Action: "/devices/enroll", Hidden: []pages.Field{{Name: "key", Value: key}}, Rows: rows, Button: say("enroll.button"),
+		Action: "/devices/enroll", Hidden: []pages.Field{{Name: "key", Value: key}, onceField()}, Rows: rows, Button: say("enroll.button"),
 		Back: pages.Action{Label: say("enroll.again"), URL: "/devices/enroll"},
 	}
 	if wrong != nil {
@@ -103,7 +103,14 @@ func (s *Server) enroll(v visit) error {
 		}
 		req.ValidFor = durationpb.New(d)
 	}
+	undo, err := s.once.take(v)
+	if err != nil {
+		return err
+	}
 	out, err := s.o.Service.CreateEnrollmentLink(v.r.Context(), v.actor, req)
+	if err != nil {
+		undo()
+	}
 	var wrong *Invalid
 	if errors.As(err, &wrong) && wrong.Field != "user_key" {
 		return s.askEnroll(v, key, req, valid, wrong)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/cardea-proxy/cardea/internal/pages"
 )
@@ -98,8 +99,21 @@ func (s *Server) fail(v visit, err error) {
 	s.o.Pages.ConsoleNote(pages.ConsoleNote{
 		Console: s.frame(v, ""), Status: f.status, Tone: f.tone, Name: say(f.words + ".name"),
 		Title: say(f.words + ".title"), Lead: lead, Next: say(f.words + ".next"),
-		Action: pages.Action{Label: say("to.start"), URL: "/"}, Pairs: support(v),
+		Action: back(v), Pairs: support(v),
 	}).Send(v.w)
+}
+
+// back leads to the list that the page of v belongs to, where there is one that
+// the person may see.
+func back(v visit) pages.Action {
+	_, first, _ := strings.Cut(v.r.URL.Path, "/")
+	first, _, _ = strings.Cut(first, "/")
+	for _, one := range sections {
+		if one.path == "/"+first && first != "" && v.actor.May(one.action) && v.r.URL.Path != one.path {
+			return pages.Action{Label: say("to.section", say(one.label)), URL: one.path}
+		}
+	}
+	return pages.Action{Label: say("to.start"), URL: "/"}
 }
 
 // support is what a specialist asks for.

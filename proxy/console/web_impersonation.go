@@ -17,7 +17,7 @@ var impersonationTimes = []struct {
 // actAction leads to acting as the owner of a session; nothing where that cannot
 // be.
 func (v visit) actAction(one *consolepb.Session) []pages.Action {
-	if !v.Config.Console.Impersonation || !v.actor.May("StartImpersonation") || one.UserKey == v.actor.UserKey ||
+	if !v.Config.Console.Impersonation || !v.actor.May("StartImpersonation") || one.UserKey == v.actor.UserKey || isAccountKey(one.UserKey) ||
 		one.State != consolepb.SessionState_SESSION_STATE_ACTIVE {
 		return nil
 	}
@@ -26,17 +26,20 @@ func (v visit) actAction(one *consolepb.Session) []pages.Action {
 
 // askAct asks how long and why before an administrator acts as a person.
 func (s *Server) askAct(v visit) error {
-	id := v.r.URL.Query().Get("id")
+	return s.showActForm(v, v.r.URL.Query().Get("id"), "", impersonationTimes[0].value, nil)
+}
+
+func (s *Server) showActForm(v visit, id, reason, duration string, wrong error) error {
 	one, err := s.o.Service.session(v.r.Context(), id)
 	if err != nil {
 		return err
 	}
 	who := called(one.Name, one.Email, one.UserKey)
 	times := pages.FormRow{Name: "duration", Label: say("impersonation.duration"), Kind: "select"}
-	for i, t := range impersonationTimes {
-		times.Options = append(times.Options, pages.Option{Value: t.value, Label: say("impersonation." + t.value), Chosen: i == 0})
+	for _, t := range impersonationTimes {
+		times.Options = append(times.Options, pages.Option{Value: t.value, Label: say("impersonation." + t.value), Chosen: t.value == duration})
 	}
-	s.o.Pages.ConsoleForm(pages.ConsoleForm{
+	form := pages.ConsoleForm{
 		Console: s.frame(v, "/sessions"), Title: say("impersonation.ask"), Lead: say("impersonation.ask.lead", who),
 		Pairs: []pages.Pair{
 			{Label: say("sessions.person"), Cell: pages.Cell{Text: who, Sub: one.Email}},
@@ -44,9 +47,11 @@ func (s *Server) askAct(v visit) error {
 			{Label: say("sessions.id"), Cell: pages.Cell{Text: one.Id, Code: true}},
 		},
 		Action: "/impersonation/start", Hidden: []pages.Field{{Name: "id", Value: id}},
-		Rows:   []pages.FormRow{times, {Name: "reason", Label: say("impersonation.reason"), Hint: say("impersonation.reason.hint"), Required: true}},
+		Rows:   []pages.FormRow{times, {Name: "reason", Label: say("impersonation.reason"), Hint: say("impersonation.reason.hint"), Required: true, Value: reason}},
 		Button: say("impersonation.start"), Danger: true, Back: pages.Action{Label: say("cancel"), URL: "/sessions"},
-	}).Send(v.w)
+	}
+	markWrong(&form, wrong)
+	s.o.Pages.ConsoleForm(form).Send(v.w)
 	return nil
 }
 
@@ -58,7 +63,10 @@ func (s *Server) act(v visit) error {
 		}
 	}
 	if _, err := s.o.Service.StartImpersonation(v.r.Context(), v.actor, req); err != nil {
-		return err
+		if !ofTheForm(err) {
+			return err
+		}
+		return s.showActForm(v, req.SessionId, req.Reason, v.r.PostFormValue("duration"), err)
 	}
 	return v.done("/sessions", "impersonation-started")
 }

@@ -164,7 +164,7 @@ func (v visit) devicesPart(out *consolepb.GetUserResponse) pages.Part {
 		}})
 	}
 	part := pages.Part{ID: "devices", Title: say("users.devices"), Table: table}
-	if v.actor.May("CreateEnrollmentLink") {
+	if v.actor.May("CreateEnrollmentLink") && !isAccountKey(out.User.Key) {
 		part.Actions = []pages.Action{{Label: say("enroll"), URL: withQuery("/devices/enroll", "key", out.User.Key)}}
 	}
 	return part
