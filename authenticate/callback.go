@@ -1,7 +1,9 @@
 package authenticate
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -57,12 +59,41 @@ func (s *Server) callback(v visit) {
 		s.failAt(v, errNotAgain, s.again(v, st))
 		return
 	}
+	after, err := s.signInAfter(v.r.Context(), databroker.UserKey(st.ProviderID, identity.Subject))
+	if err != nil {
+		s.failAt(v, err, s.again(v, st))
+		return
+	}
+	if st.SignIn.After.Before(after) && identity.ProvedAt.Before(after) {
+		// What the provider remembers is from before an administrator ended it.
+		in := st.SignIn
+		in.After = after
+		redirect(v, s.o.Handoff.SignInURL(v.base, in))
+		return
+	}
 	session, err := s.signIn(v, st.ProviderID, identity, st.SignIn.After)
 	if err != nil {
 		s.failAt(v, err, s.again(v, st))
 		return
 	}
 	s.handBack(v, st.SignIn, session)
+}
+
+// signInAfter is from when on the person must have proved who they are; zero is
+// any time.
+func (s *Server) signInAfter(ctx context.Context, userKey string) (time.Time, error) {
+	var latest time.Time
+	for _, id := range []string{userKey, databroker.Everybody} {
+		var one databroker.SignInAfter
+		_, err := s.o.Broker.GetJSON(ctx, databroker.TypeSignInAfter, id, &one)
+		if err != nil && !errors.Is(err, databroker.ErrNotFound) {
+			return time.Time{}, fmt.Errorf("read from when on to sign in: %w", err)
+		}
+		if one.At.After(latest) {
+			latest = one.At
+		}
+	}
+	return latest, nil
 }
 
 // answer returns the parameters that the browser brought: in the query, or in

@@ -233,6 +233,9 @@ func (s *Server) accessRow(v visit, r databroker.AccessRequest) pages.AccessRow 
 	for _, route := range v.config.Routes {
 		if route.ID == r.RouteID {
 			row.App = appName(route)
+			if r.State == databroker.AccessGranted && s.o.Now().Before(r.Until) && !strings.Contains(route.From.Host, "*") && !route.IsTCP() {
+				row.URL = route.From.String()
+			}
 		}
 	}
 	switch r.State {

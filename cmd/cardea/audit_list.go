@@ -38,7 +38,7 @@ func auditListCommand(env *viper.Viper, t terminal) *cobra.Command {
 				return errors.New("audit: --limit: want at least 1")
 			}
 			return withAudit(cmd, env, func(_ *config.Config, from *auditSource) error {
-				return listAudit(cmd.Context(), from, q, asJSON, t.out)
+				return listAudit(cmd.Context(), from, q, asJSON, t)
 			})
 		},
 	}
@@ -56,7 +56,8 @@ func auditListCommand(env *viper.Viper, t terminal) *cobra.Command {
 }
 
 // listAudit writes up to q.Limit rows, page by page.
-func listAudit(ctx context.Context, from *auditSource, q audit.Query, asJSON bool, w io.Writer) error {
+func listAudit(ctx context.Context, from *auditSource, q audit.Query, asJSON bool, t terminal) error {
+	shown := 0
 	for left := q.Limit; left > 0; {
 		q.Limit = min(left, audit.MaxLimit)
 		page, err := from.page(ctx, q)
@@ -64,14 +65,19 @@ func listAudit(ctx context.Context, from *auditSource, q audit.Query, asJSON boo
 			return err
 		}
 		for _, r := range page.Rows {
-			if err := writeRow(w, &r, asJSON); err != nil {
+			if err := writeRow(t.out, &r, asJSON); err != nil {
 				return err
 			}
 		}
+		shown += len(page.Rows)
 		left -= len(page.Rows)
 		if q.Before = page.Next; q.Before == 0 {
-			return nil
+			break
 		}
+	}
+	if shown == 0 {
+		_, err := fmt.Fprintln(t.err, "nothing")
+		return err
 	}
 	return nil
 }

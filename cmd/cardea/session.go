@@ -94,7 +94,7 @@ func sessionRevokeCommand(env *viper.Viper, t terminal) *cobra.Command {
 					return err
 				}
 				return to.print(t, &consolepb.RevokeAllSessionsResponse{Revoked: n}, func() error {
-					_, err := fmt.Fprintf(t.out, "ended %d sessions\n", n)
+					_, err := fmt.Fprintf(t.out, "ended %s\n", sessionsWord(n))
 					return err
 				})
 			})
@@ -121,4 +121,12 @@ func revokeSessions(ctx context.Context, c consolepb.SessionServiceClient, ids [
 		}
 	}
 	return int32(len(ids)), nil
+}
+
+// sessionsWord counts sessions.
+func sessionsWord(n int32) string {
+	if n == 1 {
+		return "1 session"
+	}
+	return fmt.Sprintf("%d sessions", n)
 }

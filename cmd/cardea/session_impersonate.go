@@ -32,7 +32,7 @@ func sessionImpersonateCommand(env *viper.Viper, t terminal) *cobra.Command {
 					return err
 				}
 				return to.print(t, out, func() error {
-					_, err := fmt.Fprintf(t.out, "session %s acts as nobody\n", plain(ids[0]))
+					_, err := fmt.Fprintf(t.out, "session %s is its own person's again\n", plain(ids[0]))
 					return err
 				})
 			})

@@ -126,7 +126,7 @@ func userShutCommand(env *viper.Viper, t terminal, out bool) *cobra.Command {
 				return err
 			}
 			return to.print(t, done, func() error {
-				return sayTo(t, "disabled %s, ended %d sessions\n", plain(args[0]), done.Revoked)
+				return sayTo(t, "disabled %s, ended %s\n", plain(args[0]), sessionsWord(done.Revoked))
 			})
 		})
 	}

@@ -53,6 +53,12 @@ func TestTheConsoleInChromium(t *testing.T) {
 			}
 			return nil
 		})
+		// What the built-in provider remembers of them makes no session.
+		asked := engineer.browse(t, in.at("verify.localhost/json"))
+		if !strings.Contains(asked.body, `type="password"`) {
+			t.Errorf("no password is asked for: %d %s", asked.status, asked.url)
+		}
+		engineer.follow(t, engineer.typePassword(t, asked, "engineer@example.com", made["engineer@example.com"])).want(t, http.StatusOK)
 		b.clean(t)
 	})
 	t.Run("everything can be reached by keyboard", func(t *testing.T) {

@@ -163,7 +163,7 @@ func TestAnAdministratorEndsASession(t *testing.T) {
 	})
 	t.Run("the command ends sessions too", func(t *testing.T) {
 		out := h.in.tool(t, 0, "session", "revoke", "--config", h.in.file, h.in.sessionsOf(t, "eve")[0])
-		if !strings.Contains(out, "ended 1 sessions") {
+		if !strings.Contains(out, "ended 1 session") {
 			t.Errorf("it says %q", out)
 		}
 		eventually(t, inForce, "the end of the session", func() error {

@@ -71,5 +71,5 @@ func TestTheConsoleKnowsTheTestsOfPolicies(t *testing.T) {
 	if err := os.Remove(filepath.Join(in.dir, "policies", "ops_test.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	holds("/routes/show?id="+route, "No tests lie beside the policies")
+	holds("/routes/show?id="+route, "No test is about these rules")
 }

@@ -94,6 +94,7 @@ type AccessRow struct {
 	Asked  time.Time
 	Until  time.Time // of a granted one
 	Note   string    // of who refused it
+	URL    string    // where a granted one is used; "" leaves the link out
 }
 
 // Words is the state in words.

@@ -38,7 +38,7 @@ func accessSamples(p *Pages) map[string]Answer {
 func hostileAccess(p *Pages, f Frame, s string) map[string]Answer {
 	rows := make([]AccessRow, 60)
 	for i := range rows {
-		rows[i] = AccessRow{ID: "id", App: s, Grant: s, Reason: s, Note: s, State: AccessStateWaiting, Asked: sampleNow, Until: sampleNow}
+		rows[i] = AccessRow{ID: "id", App: s, Grant: s, Reason: s, Note: s, URL: s, State: AccessStateWaiting, Asked: sampleNow, Until: sampleNow}
 	}
 	return map[string]Answer{
 		"ask":      p.AskAccess(AskAccess{Frame: f, App: s, Grants: []string{"opaque", "other"}, Action: "/a", BackURL: s}),

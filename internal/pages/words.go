@@ -256,6 +256,7 @@ var words = map[string]string{
 	"cookies.next.nohost":  "Allow cookies for this site in your browser's settings, or leave private browsing, then try again.",
 	"cookies.again":        "Try again",
 	"error.as":             "You are signed in as %s.",
+	"requests.open":        "Open it",
 	"error.acting":         "You act as this person. What only they have is left out: their devices, and what was granted to them for a time.",
 	"error.acting.next":    "Your session says until when, and where to stop. The request ID below tells who it was as well.",
 	"error.wait":           "Try again in %s.",

@@ -38,6 +38,7 @@ type Broker interface {
 	ServiceAccount(ctx context.Context, id string) (*databroker.ServiceAccount, error)
 	PutServiceAccount(ctx context.Context, a *databroker.ServiceAccount) error
 	Remove(ctx context.Context, typ, id string) error
+	PutJSON(ctx context.Context, typ, id string, value any, o databroker.PutOptions) (version uint64, err error)
 	Feed
 }
 

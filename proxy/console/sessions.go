@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -152,6 +153,9 @@ func (s *Service) RevokeSession(ctx context.Context, a Actor, r *consolepb.Revok
 		c.subject = session.UserKey()
 	}
 	err := s.change(ctx, a, c, func(ctx context.Context) error {
+		if err := s.demandSignIn(ctx, c.subject); err != nil {
+			return err
+		}
 		if r.GetId() == a.SessionID {
 			s.part(ctx, a.SessionID)
 			return nil
@@ -195,10 +199,23 @@ func (s *Service) RevokeAllSessions(ctx context.Context, a Actor, _ *consolepb.R
 	return out, nil
 }
 
+// demandSignIn sees to it that whoever has the key, or Everybody, proves who they
+// are before they have a session again, whatever their provider remembers. It
+// comes before sessions are ended: nobody slips in between.
+func (s *Service) demandSignIn(ctx context.Context, key string) error {
+	now := s.o.Now()
+	_, err := s.o.Broker.PutJSON(ctx, databroker.TypeSignInAfter, key, databroker.SignInAfter{At: now.UTC().Truncate(time.Second)},
+		databroker.PutOptions{Overwrite: true, ExpiresAt: now.Add(databroker.SignInAfterLasts)})
+	return fromBroker(err)
+}
+
 // endSessions ends the sessions of one person, of all for "". It asks the store
 // and not the index, which may lag a moment behind a sign-in. The actor's own
 // session counts, and ends a moment later: see part.
 func (s *Service) endSessions(ctx context.Context, a Actor, key string) (int32, error) {
+	if err := s.demandSignIn(ctx, cmp.Or(key, databroker.Everybody)); err != nil {
+		return 0, err
+	}
 	var ended int32
 	var after []byte
 	own := false

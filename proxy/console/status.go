@@ -27,7 +27,11 @@ func (s *Service) GetStatus(ctx context.Context, a Actor, _ *consolepb.GetStatus
 	out := s.o.Instance.Status(ctx)
 	now := s.o.Now().UnixMilli()
 	err := s.soon(ctx, func(m *summaries) error {
-		out.People = int32(len(m.users))
+		for key := range m.users {
+			if !isAccountKey(key) {
+				out.People++
+			}
+		}
 		for _, one := range m.sessions {
 			if one.expires > now {
 				out.Sessions++

@@ -16,7 +16,7 @@ func (s *Server) policyTestsPage(v visit) error {
 		return err
 	}
 	page := pages.ConsoleList{
-		Console: s.frame(v, "/routes"), Title: say("tests.title"), Lead: coverageLine(out.Coverage, "tests.lead"),
+		Console: s.frame(v, "/routes"), Title: say("tests.title"), Lead: coverageLine(out.Coverage, "tests.lead", "tests.none"),
 		Search: t.search("tests.search", t.filter("failed", "tests.result", "1", say("tests.failed"))),
 		Count:  countOf("tests", out.Page.GetTotal()),
 		Table: pages.Table{Caption: say("tests.caption"), Empty: say("tests.empty"), Columns: []pages.Column{
@@ -44,18 +44,17 @@ func (s *Server) policyTestsPage(v visit) error {
 	return nil
 }
 
-// coverageLine counts tests and what they touched; without tests it says how to
-// write some.
-func coverageLine(c *consolepb.Coverage, word string) string {
+// coverageLine counts tests and what they touched; without tests it is none.
+func coverageLine(c *consolepb.Coverage, word, none string) string {
 	if c.GetTests() == 0 {
-		return say("tests.none")
+		return say(none)
 	}
 	return fmt.Sprintf(say(word), c.GetTests(), c.GetFailed(), c.GetTouched(), c.GetBranches())
 }
 
 // coveragePart says how far tests have gone through the rules of a route.
 func coveragePart(c *consolepb.Coverage) pages.Part {
-	table := &pages.Table{Caption: say("routes.coverage"), Empty: coverageLine(c, "routes.coverage.all"), Columns: []pages.Column{
+	table := &pages.Table{Caption: say("routes.coverage"), Empty: coverageLine(c, "routes.coverage.all", "routes.coverage.none"), Columns: []pages.Column{
 		{Label: say("tests.rule")}, {Label: say("tests.never")}, {Label: say("routes.policy")}, {Label: say("routes.place")},
 	}}
 	part := pages.Part{ID: "coverage", Title: say("routes.coverage"), Table: table, Actions: []pages.Action{{Label: say("tests.title"), URL: "/routes/tests"}}}
@@ -68,7 +67,7 @@ func coveragePart(c *consolepb.Coverage) pages.Part {
 		}})
 	}
 	if len(table.Rows) > 0 {
-		part.More = coverageLine(c, "routes.coverage.more")
+		part.More = coverageLine(c, "routes.coverage.more", "routes.coverage.none")
 	}
 	return part
 }

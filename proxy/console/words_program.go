@@ -76,6 +76,7 @@ var programWords = map[string]string{
 	"routes.requests":       "Requests",
 	"routes.coverage":       "Coverage by tests",
 	"routes.coverage.more":  "%d tests, %d failed. They touched %d of %d branches; the rules above never came out so.",
+	"routes.coverage.none":  "No test is about these rules. docs/policy.md shows how to write one, in a file that ends in _test.yaml beside the policies.",
 	"routes.coverage.all":   "%d tests, %d failed. They touched %d of %d branches.",
 	"tests.title":           "Tests of policies",
 	"tests.lead":            "%d tests, %d failed. They touched %d of %d branches of the rules that they are about. They ran on what is in force.",
