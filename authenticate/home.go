@@ -40,7 +40,13 @@ func (s *Server) home(v visit) {
 			who.Impersonated = append(who.Impersonated, pages.ImpersonatedRow{By: one.By, At: one.At, Until: one.Until})
 		}
 	}
-	who.SignOutURL, who.RequestsURL = handoff.SignOutPath, requestsPath
+	who.SignOutURL, who.RequestsURL, who.DevicesURL = handoff.SignOutPath, requestsPath, devicesPath
+	list, err := s.o.Devices.List(v.r.Context(), session)
+	if err != nil {
+		s.fail(v, err)
+		return
+	}
+	who.Devices = deviceRows(list)
 	if limit := v.config.SessionIdleTimeout; limit > 0 {
 		who.IdleUntil = s.o.Now().Add(limit)
 	}

@@ -51,8 +51,15 @@ func (f *consoleFlags) call(cmd *cobra.Command, env *viper.Viper, do func(contex
 		return fmt.Errorf("administrator's gRPC socket: %w", err)
 	}
 	defer func() { _ = conn.Close() }() // nothing is under way any more
-	return inWords(do(ctx, conn))
+	if err := inWords(do(ctx, conn)); errors.Is(err, errNoInstance) {
+		return fmt.Errorf("%w: %s", err, socket)
+	} else if err != nil {
+		return err
+	}
+	return nil
 }
+
+var errNoInstance = errors.New("no instance answers on the administrator's gRPC socket")
 
 // inWords tells an error of gRPC as a person reads it.
 func inWords(err error) error {
@@ -62,7 +69,7 @@ func inWords(err error) error {
 	}
 	st := told.GRPCStatus()
 	if st.Code() == codes.Unavailable && strings.Contains(st.Message(), "connection error") {
-		return errors.New("no instance answers on the administrator's gRPC socket")
+		return errNoInstance
 	}
 	before, _, _ := strings.Cut(err.Error(), "rpc error:")
 	return errors.New(before + st.Message())

@@ -14,7 +14,7 @@ func TestTheTestsOfTheQuickstart(t *testing.T) {
 	cmd.Dir = "../../docs/quickstart"
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil || !strings.Contains(out.String(), "coverage: 7 of 7 branches") {
+	if err := cmd.Run(); err != nil || !strings.Contains(out.String(), "coverage: 13 of 13 branches") {
 		t.Errorf("%v\n%s", err, &out)
 	}
 }

@@ -29,7 +29,7 @@ func (s *Service) ListUsers(ctx context.Context, a Actor, r *consolepb.ListUsers
 			if isAccountKey(key) {
 				continue // they have a list of their own
 			}
-			if matchState(row, r.GetState()) && (search == "" || m.matchUser(key, search) || m.matchMember(key, search)) &&
+			if matchState(row, r.GetState()) && (search == "" || m.matchUser(key, search) || !r.GetNotGroups() && m.matchMember(key, search)) &&
 				(r.GetGroup() == "" || m.inGroup(key, r.GetGroup())) {
 				l.add(row)
 			}

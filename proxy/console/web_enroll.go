@@ -24,7 +24,7 @@ func (s *Server) enrollPage(v visit) error {
 func (s *Server) choosePerson(v visit) error {
 	t := v.table("/devices/enroll")
 	out, err := s.o.Service.ListUsers(v.r.Context(), v.actor, &consolepb.ListUsersRequest{
-		Page: t.page(), Search: t.get("q"), State: consolepb.UserState_USER_STATE_ENABLED,
+		Page: t.page(), Search: t.get("q"), State: consolepb.UserState_USER_STATE_ENABLED, NotGroups: true,
 	})
 	if err != nil {
 		return err

@@ -100,7 +100,7 @@ func (s *Server) askedOf(v visit) (*askedForm, error) {
 	if f.person == "" || f.key != "" {
 		return f, nil
 	}
-	out, err := s.o.Service.ListUsers(v.r.Context(), v.actor, &consolepb.ListUsersRequest{Search: f.person, Page: &consolepb.PageRequest{Size: maxCandidates}})
+	out, err := s.o.Service.ListUsers(v.r.Context(), v.actor, &consolepb.ListUsersRequest{Search: f.person, NotGroups: true, Page: &consolepb.PageRequest{Size: maxCandidates}})
 	if err != nil {
 		return nil, err
 	}

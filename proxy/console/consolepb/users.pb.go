@@ -188,6 +188,7 @@ type ListUsersRequest struct {
 	Search        string    `protobuf:"bytes,2,opt,name=search,proto3" json:"search,omitempty"`
 	Group         string    `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
 	State         UserState `protobuf:"varint,4,opt,name=state,proto3,enum=console.v1.UserState" json:"state,omitempty"`
+	NotGroups     bool      `protobuf:"varint,5,opt,name=not_groups,json=notGroups,proto3" json:"not_groups,omitempty"` // search does not look at groups
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -248,6 +249,13 @@ func (x *ListUsersRequest) GetState() UserState {
 		return x.State
 	}
 	return UserState_USER_STATE_UNSPECIFIED
+}
+
+func (x *ListUsersRequest) GetNotGroups() bool {
+	if x != nil {
+		return x.NotGroups
+	}
+	return false
 }
 
 type ListUsersResponse struct {
@@ -917,12 +925,14 @@ const file_users_proto_rawDesc = "" +
 	"\x06groups\x18\x06 \x03(\tR\x06groups\x12\x1a\n" +
 	"\bdisabled\x18\a \x01(\bR\bdisabled\x12\x1a\n" +
 	"\bsessions\x18\b \x01(\x05R\bsessions\x12\x18\n" +
-	"\adevices\x18\t \x01(\x05R\adevices\"\x9a\x01\n" +
+	"\adevices\x18\t \x01(\x05R\adevices\"\xb9\x01\n" +
 	"\x10ListUsersRequest\x12+\n" +
 	"\x04page\x18\x01 \x01(\v2\x17.console.v1.PageRequestR\x04page\x12\x16\n" +
 	"\x06search\x18\x02 \x01(\tR\x06search\x12\x14\n" +
 	"\x05group\x18\x03 \x01(\tR\x05group\x12+\n" +
-	"\x05state\x18\x04 \x01(\x0e2\x15.console.v1.UserStateR\x05state\"i\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x15.console.v1.UserStateR\x05state\x12\x1d\n" +
+	"\n" +
+	"not_groups\x18\x05 \x01(\bR\tnotGroups\"i\n" +
 	"\x11ListUsersResponse\x12&\n" +
 	"\x05users\x18\x01 \x03(\v2\x10.console.v1.UserR\x05users\x12,\n" +
 	"\x04page\x18\x02 \x01(\v2\x18.console.v1.PageResponseR\x04page\"\"\n" +
