@@ -149,7 +149,7 @@ func (s *Server) showCeremony(v visit, c rite, failure pages.DeviceFailure) {
 		return
 	}
 	page := pages.WebAuthn{
-		Frame: s.frame(v, c.asker.Session), Enclave: c.Type == ceremony.Enclave, Devices: deviceRows(sheet.Devices),
+		Frame: s.frame(v, c.asker.Session), Enclave: c.Type == ceremony.Enclave, Verify: c.UserVerification, Devices: deviceRows(sheet.Devices),
 		SelfURL: c.self, CreationOptions: sheet.Creation, Failure: failure,
 	}
 	if sheet.Request != nil {

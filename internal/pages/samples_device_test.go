@@ -30,6 +30,8 @@ func deviceSamples(p *Pages) map[string]Answer {
 	link.App, link.Purpose, link.Enclave, link.BackURL = "", DeviceApproved, false, ""
 	wanted := ask
 	wanted.App, wanted.Purpose = "", DeviceWanted
+	checked := ask
+	checked.Verify = true
 	failed := first
 	failed.Failure = DeviceSynced
 	return map[string]Answer{
@@ -38,6 +40,7 @@ func deviceSamples(p *Pages) map[string]Answer {
 		"webauthn-link":     p.WebAuthn(link),
 		"webauthn-wanted":   p.WebAuthn(wanted),
 		"webauthn-failed":   p.WebAuthn(failed),
+		"webauthn-checked":  p.WebAuthn(checked),
 		"devices": p.Devices(Devices{Frame: sampleFrame(), Devices: sampleDevices(), Action: "/.pomerium/devices",
 			RegisterURL: "/.pomerium/webauthn?x", RegisterEnclaveURL: "/.pomerium/webauthn?y", Done: DeviceRenamed}),
 		"devices-empty":    p.Devices(Devices{Frame: sampleFrame(), Action: "/.pomerium/devices", RegisterURL: "/.pomerium/webauthn?x"}),

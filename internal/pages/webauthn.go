@@ -14,6 +14,7 @@ type WebAuthn struct {
 	Frame
 	Purpose DevicePurpose
 	Enclave bool   // only an authenticator that is part of the device will do
+	Verify  bool   // it has to check that it is its owner
 	App     string // host of the application that asks; "" for none
 	Devices []DeviceRow
 
@@ -112,6 +113,10 @@ func webAuthnWords(v WebAuthn, show bool) (title, lead string) {
 		return say("webauthn.show"), say("webauthn.show.lead.app", v.App)
 	case show:
 		return say("webauthn.show"), say("webauthn.show.lead")
+	case v.Enclave && v.App != "":
+		return say("webauthn.register"), say("webauthn.enclave.lead.app", v.App)
+	case v.Enclave:
+		return say("webauthn.register"), say("webauthn.enclave.lead")
 	case v.App != "":
 		return say("webauthn.register"), say("webauthn.register.lead.app", v.App)
 	}
