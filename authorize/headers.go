@@ -70,10 +70,10 @@ func claimsFor(g *generation, rt *route, p *person, host string, now time.Time) 
 		claims[claimActor] = map[string]any{"sub": p.acting.own.session.UserID}
 	}
 	for _, h := range g.claimHeaders {
-		if _, ours := claims[h.claim]; ours || h.claim == claimActor {
+		if _, ours := claims[h.claim]; ours {
 			continue
 		}
-		if v, ok := lookUpClaim(p.claims, h.claim); ok {
+		if v, ok := lookUpProvided(p, h.claim); ok {
 			claims[h.claim] = claimText(v)
 		}
 	}
@@ -84,10 +84,29 @@ func claimsFor(g *generation, rt *route, p *person, host string, now time.Time) 
 // no such claim, so that an upstream never sees somebody else's.
 func claimHeaderValue(claims map[string]any, p *person, h claimHeader) string {
 	v, ok := claims[h.claim]
-	if !ok && h.claim != claimActor {
-		v, _ = lookUpClaim(p.claims, h.claim)
+	switch {
+	case ok:
+	case isActor(h.claim):
+		v, _ = lookUpClaim(map[string]any{claimActor: claims[claimActor]}, h.claim)
+	default:
+		v, _ = lookUpProvided(p, h.claim)
 	}
 	return headerText(claimText(v))
+}
+
+// lookUpProvided is lookUpClaim of what providers say about p. Of who acts as p
+// they say nothing.
+func lookUpProvided(p *person, name string) (any, bool) {
+	if isActor(name) {
+		return nil, false
+	}
+	return lookUpClaim(p.claims, name)
+}
+
+// isActor reports whether a claim called name is claimActor or a part of it.
+func isActor(name string) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(strings.ReplaceAll(name, "/", "."), "."), ".")
+	return first == claimActor
 }
 
 // mint returns the assertion about p with the headers that belong to it.

@@ -23,6 +23,7 @@ const claimActor = "act"
 // were given to one person; the tokens of the session too, with which an upstream
 // could act elsewhere.
 type acting struct {
+	key    string  // of both sessions: that of neither
 	own    *person // whose session it is
 	target *person // who they stand in for, with all that was left out
 	until  time.Time
@@ -46,6 +47,15 @@ func (p *person) self() *person {
 		return p.acting.own
 	}
 	return p
+}
+
+// told is whose identity an upstream is told of: a session's, or that of who
+// stands in for its owner, whose streams are not the owner's.
+func (p *person) told() string {
+	if p.acting != nil {
+		return p.acting.key
+	}
+	return p.session.ID
 }
 
 // mayStandIn reports whether somebody may be another one at the path of r on rt.
@@ -82,7 +92,7 @@ func (s *Server) standIn(ctx context.Context, own *person, provider string, by *
 	key := own.session.ID + " as " + target.session.ID
 	p, met := s.people.get(key)
 	if !met || p.acting.own != own || p.acting.target != target {
-		p = newStandIn(own, target, i.Until)
+		p = newStandIn(key, own, target, i.Until)
 		s.people.put(key, p)
 	}
 	return p, nil
@@ -104,14 +114,14 @@ func (s *Server) mayAct(ctx context.Context, g *generation, p *person, by *settl
 	return d.Outcome == policy.Allow, nil
 }
 
-func newStandIn(own, target *person, until time.Time) *person {
+func newStandIn(key string, own, target *person, until time.Time) *person {
 	session, user := target.session.Clone(), target.user.Clone()
 	session.Devices, session.Impersonates = nil, nil
 	session.IDToken, session.AccessToken, session.RefreshToken = databroker.Secret{}, databroker.Secret{}, databroker.Secret{}
 	user.DeviceIDs, user.GrantIDs = nil, nil
 	p := newPerson(session, user, target.directory, holdings{})
 	by := cmp.Or(own.email, own.key)
-	p.acting = &acting{own: own, target: target, until: until, by: by, quoted: string(appendText(nil, by)), targetLog: p.log}
+	p.acting = &acting{key: key, own: own, target: target, until: until, by: by, quoted: string(appendText(nil, by)), targetLog: p.log}
 	p.log = own.log
 	return p
 }

@@ -248,13 +248,13 @@ func TestWhereOneStaysOneself(t *testing.T) {
 func TestWhatAnUpstreamIsToldOfAStandIn(t *testing.T) {
 	t.Parallel()
 	h := newStage(t, func(c *config.Config) {
-		c.JWTClaimsHeaders = config.ClaimHeaders{"X-Email": "email", "X-Act": "act"}
+		c.JWTClaimsHeaders = config.ClaimHeaders{"X-Email": "email", "X-Act": "act", "X-Act-Sub": "act.sub", "X-Act-By": "/act/by"}
 		for _, r := range c.Routes {
 			r.SetRequestHeaders = map[string]string{"X-Token": "t=${pomerium.access_token}${pomerium.id_token}"}
 		}
 	})
 	forge := func(s *databroker.Session, _ *databroker.User) {
-		s.Claims = map[string]any{"act": map[string]any{"sub": "forged"}}
+		s.Claims = map[string]any{"act": map[string]any{"sub": "forged", "by": "forged"}, "act.sub": "forged"}
 	}
 	h.alter("s-bob", forge)
 	got := h.opens("both")
@@ -267,11 +267,12 @@ func TestWhatAnUpstreamIsToldOfAStandIn(t *testing.T) {
 	if act, _ := claims["act"].(map[string]any); act["sub"] != "alice" || len(act) != 1 {
 		t.Errorf("act is %v", claims["act"])
 	}
-	if got.headers["x-email"] != "bob@corp.example" || got.headers["x-act"] != `{"sub":"alice"}` || got.headers["x-token"] != "t=" {
-		t.Errorf("headers %v", got.headers)
+	if got.headers["x-email"] != "bob@corp.example" || got.headers["x-act"] != `{"sub":"alice"}` || got.headers["x-token"] != "t=" ||
+		got.headers["x-act-sub"] != "alice" || got.headers["x-act-by"] != "" || claims["act.sub"] != nil || claims["/act/by"] != nil {
+		t.Errorf("headers %v, claims %v", got.headers, claims)
 	}
 	own := h.ask(question{route: "both", cookie: h.cookie("s-bob", "both.example")})
-	if claims := h.claimsOf(own.headers[headerAssertion]); claims["act"] != nil || own.headers["x-act"] != "" {
+	if claims := h.claimsOf(own.headers[headerAssertion]); claims["act"] != nil || claims["act.sub"] != nil || own.headers["x-act"]+own.headers["x-act-sub"]+own.headers["x-act-by"] != "" {
 		t.Errorf("Bob's provider says who acts: %v, %v", claims["act"], own.headers)
 	}
 	if !strings.Contains(own.headers["x-token"], "the-access-token") {
@@ -331,14 +332,35 @@ func TestAttackPlantedImpersonation(t *testing.T) {
 	}
 }
 
+// newActingKennel returns one in which Alice's session acts as Bob's for ten
+// minutes. She is an administrator while her laptop is not lost.
+func newActingKennel(t *testing.T) *kennel {
+	t.Helper()
+	k := newKennel(t, map[string]string{"app": ruleEngineers}, nil)
+	k.setTheStage(t)
+	k.admins = compiled(t, "{allow: {and: [{email: {is: alice@corp.example}}, {record: {type: laptop, key: user.email, field: lost, exists: false}}]}}")
+	k.house.apply()
+	bob := k.records.sessions["s-bob"].Clone()
+	bob.Version, bob.IssuedAt, bob.ExpiresAt = 0, time.Now(), time.Now().Add(30*time.Minute)
+	must(t, k.broker.client.PutSession(t.Context(), bob))
+	must(t, k.broker.client.PutUser(t.Context(), k.records.users[bob.UserKey()]))
+	k.changeAlice(t, func(s *databroker.Session) {
+		s.Impersonates = &databroker.Impersonation{SessionID: "s-bob", UserKey: bob.UserKey(), Until: time.Now().Add(10 * time.Minute), By: s.UserKey()}
+	})
+	synctest.Wait()
+	return k
+}
+
+func (k *kennel) changeAlice(t *testing.T, change func(*databroker.Session)) {
+	t.Helper()
+	s, err := k.broker.client.Session(t.Context(), "s-alice")
+	must(t, err)
+	s = s.Clone()
+	change(s)
+	must(t, k.broker.client.PutSession(t.Context(), s))
+}
+
 func TestStreamsOfAStandInEnd(t *testing.T) {
-	put := func(t *testing.T, k *kennel, change func(*databroker.Session)) {
-		s, err := k.broker.client.Session(t.Context(), "s-alice")
-		must(t, err)
-		s = s.Clone()
-		change(s)
-		must(t, k.broker.client.PutSession(t.Context(), s))
-	}
 	user := func(session string, change func(*databroker.User)) func(*testing.T, *kennel) {
 		return func(t *testing.T, k *kennel) { k.broker.changeUser(t, k.records.sessions[session].UserKey(), change) }
 	}
@@ -350,7 +372,7 @@ func TestStreamsOfAStandInEnd(t *testing.T) {
 	}{
 		{"nothing happens", func(*testing.T, *kennel) {}, 9 * time.Minute, ""},
 		{"the time is over", func(*testing.T, *kennel) {}, 10 * time.Minute, "sign-in"},
-		{"she stops", func(t *testing.T, k *kennel) { put(t, k, func(s *databroker.Session) { s.Impersonates = nil }) }, 0, "sign-in"},
+		{"she stops", func(t *testing.T, k *kennel) { k.changeAlice(t, func(s *databroker.Session) { s.Impersonates = nil }) }, 0, "sign-in"},
 		{"consent ends", func(_ *testing.T, k *kennel) { k.config.Console.Impersonation = false; k.house.apply() }, 0, "sign-in"},
 		{"he signs out", func(t *testing.T, k *kennel) { must(t, k.broker.client.DeleteSession(t.Context(), "s-bob")) }, 0, "sign-in"},
 		{"she signs out", func(t *testing.T, k *kennel) { must(t, k.broker.client.DeleteSession(t.Context(), "s-alice")) }, 0, "sign-in"},
@@ -363,18 +385,7 @@ func TestStreamsOfAStandInEnd(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				k := newKennel(t, map[string]string{"app": ruleEngineers}, nil)
-				k.setTheStage(t)
-				k.admins = compiled(t, "{allow: {and: [{email: {is: alice@corp.example}}, {record: {type: laptop, key: user.email, field: lost, exists: false}}]}}")
-				k.house.apply()
-				bob := k.records.sessions["s-bob"].Clone()
-				bob.Version, bob.IssuedAt, bob.ExpiresAt = 0, time.Now(), time.Now().Add(30*time.Minute)
-				must(t, k.broker.client.PutSession(t.Context(), bob))
-				must(t, k.broker.client.PutUser(t.Context(), k.records.users[bob.UserKey()]))
-				put(t, k, func(s *databroker.Session) {
-					s.Impersonates = &databroker.Impersonation{SessionID: "s-bob", UserKey: bob.UserKey(), Until: time.Now().Add(10 * time.Minute), By: s.UserKey()}
-				})
-				synctest.Wait()
+				k := newActingKennel(t)
 				w, err := k.setOff(t, websocket(k.cookie("s-alice", "app.example")))
 				must(t, err)
 				synctest.Wait()
@@ -387,4 +398,29 @@ func TestStreamsOfAStandInEnd(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What an administrator opens must not keep the person's own streams out.
+func TestAttackStreamsOfAStandInTakeNoRoomOfThePerson(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newActingKennel(t)
+		acting, err := k.setOff(t, websocket(k.cookie("s-alice", "app.example")))
+		must(t, err)
+		if k.leashes.share["s-bob"] != 0 || len(k.leashes.share) != 1 {
+			t.Errorf("room is taken of %v", k.leashes.share)
+		}
+		own, err := k.setOff(t, websocket(k.cookie("s-bob", "app.example")))
+		must(t, err)
+		if k.leashes.share["s-bob"] == 0 || len(k.leashes.share) != 2 {
+			t.Errorf("room is taken of %v", k.leashes.share)
+		}
+		k.changeAlice(t, func(s *databroker.Session) { s.Impersonates = nil })
+		synctest.Wait()
+		if why := acting.ended(); why != "sign-in" {
+			t.Errorf("hers ended for %q", why)
+		}
+		if why := own.ended(); why != "" {
+			t.Errorf("his ended for %q", why)
+		}
+	})
 }

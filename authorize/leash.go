@@ -12,7 +12,8 @@ import (
 type leash struct {
 	wire  string // the question it was allowed by, in bytes
 	began time.Time
-	// session is whose identity the upstream was told of; "" for nobody's.
+	// session is whose identity the upstream was told of, as person.told has it;
+	// "" for nobody's.
 	session string
 
 	ended chan struct{} // closed when the stream has to end

@@ -40,15 +40,15 @@ func (r *request) lasts() bool {
 	return strings.Contains(strings.ToLower(r.headers.get("content-type")), "grpc")
 }
 
-// withFacts returns out with the question that it answers, and with the session
-// of the person whom the upstream is told of; nil is nobody.
+// withFacts returns out with the question that it answers, and with whose
+// identity the upstream is told of; nil is nobody's.
 func (r *request) withFacts(out *response, told *person) *response {
 	facts := &structpb.Struct{Fields: map[string]*structpb.Value{
 		// A text of protocol buffers is UTF-8, and a message is not.
 		factsField: structpb.NewStringValue(base64.RawStdEncoding.EncodeToString([]byte(r.wire))),
 	}}
 	if told != nil {
-		facts.Fields[sessionField] = structpb.NewStringValue(told.session.ID)
+		facts.Fields[sessionField] = structpb.NewStringValue(told.told())
 	}
 	if out.wire == nil {
 		message := proto.Clone(out.message).(*authv3.CheckResponse)

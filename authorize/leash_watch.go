@@ -128,7 +128,7 @@ func (s *Server) judgeLeash(ctx context.Context, l *leash, e *auditEntry) (rest 
 	if e.verdict.outcome != outcomeAllow {
 		return 0
 	}
-	if p := e.identity.person; l.session != "" && (p == nil || p.session.ID != l.session) {
+	if p := e.identity.person; l.session != "" && (p == nil || p.told() != l.session) {
 		// Its upstream takes it for somebody who has left.
 		e.verdict = verdict{outcome: outcomeSignIn, reason: reasonSignIn}
 		return 0
