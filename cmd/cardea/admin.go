@@ -184,6 +184,9 @@ func (h *house) explainEntry(ctx context.Context, e *journal.Entry) (_ *explaine
 	if what := unknown(e, p.AllReads()); what != "" {
 		remark("%s: rules that read it are shown as if it were absent", what)
 	}
+	if e.ImpersonatedBy != "" {
+		remark("an administrator acted as this person: devices and grants were left out, and nobody was led to show one or to sign in")
+	}
 	if out.Explanation, err = p.Explain(ctx, s); err != nil {
 		return nil, err
 	}
@@ -208,6 +211,14 @@ func requestOf(e *journal.Entry, p *policy.PersonData) recordedRequest {
 		}
 	}
 	return r
+}
+
+// who says who asked, and who acted as them.
+func (r recordedRequest) who() string {
+	if r.By != "" {
+		return r.Person + " (impersonated by " + r.By + ")"
+	}
+	return r.Person
 }
 
 // A shadowReport is what the shadow policies of the configuration in force have

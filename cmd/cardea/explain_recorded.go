@@ -47,12 +47,9 @@ func explainRecorded(ctx context.Context, cmd *cobra.Command, env *viper.Viper, 
 func (x *explained) text(w io.Writer) error {
 	var b strings.Builder
 	q := x.Request
-	who := policy.Visible(q.Person)
+	who := policy.Visible(q.who())
 	if who == "" {
 		who = "nobody signed in"
-	}
-	if q.By != "" {
-		who += " (impersonated by " + policy.Visible(q.By) + ")"
 	}
 	fmt.Fprintf(&b, "request %s\n  %s %s\n  %s from %s, %s\n  route %s\n", policy.Visible(q.ID), policy.Visible(q.Method), policy.Visible(q.Host+q.Path),
 		who, policy.Visible(orUnknown(q.IP)), q.Time.Local().Format(time.RFC1123), policy.Visible(orUnknown(q.Route)))

@@ -287,7 +287,7 @@ func (r *replaying) flip(e *journal.Entry, p *policy.PersonData, after string, w
 		return
 	}
 	r.out.Flipped++
-	person := requestOf(e, p).Person
+	person := requestOf(e, p).who()
 	key := [4]string{person, e.From, e.Outcome, after}
 	one := r.flips[key]
 	if one == nil {
