@@ -134,14 +134,14 @@ func TestFromADenialToItsExplanation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.text = "group ops"
-	w.decide(&consolepb.Decision{RequestId: "7f3c", Outcome: "deny", Host: "app.example.com", Path: "/x", Method: "GET", Email: "ada@example.com"})
+	w.decide(&consolepb.Decision{RequestId: "7f3c", Outcome: "deny", Host: "app.example.com", Path: "/x", Method: "GET", Email: "ada@example.com", Address: "192.0.2.7", ImpersonatedBy: "root@example.com"})
 	manager := w.signIn("manager", nil)
 	list := w.get(manager, "/decisions?outcome=refused").Body.String()
-	if !strings.Contains(list, `href="/explain?request=7f3c"`) {
-		t.Fatalf("no link:\n%s", list)
+	if !strings.Contains(list, `href="/explain?request=7f3c"`) || !strings.Contains(list, "root@example.com") {
+		t.Fatalf("no link, or not who acted:\n%s", list)
 	}
 	page := w.get(manager, "/explain?request=7f3c")
-	for _, want := range []string{"Denied", "ada@example.com", "GET app.example.com/x", "group ops"} {
+	for _, want := range []string{"Denied", "ada@example.com", "192.0.2.7", "root@example.com", "GET app.example.com/x", "group ops"} {
 		if !strings.Contains(page.Body.String(), want) {
 			t.Errorf("no %q:\n%s", want, page.Body)
 		}

@@ -58,7 +58,7 @@ func populated(t *testing.T, text string) (w *world, admin, victim string) {
 	}
 	w.decide(&consolepb.Decision{
 		RequestId: text, Outcome: "deny", RouteId: text, Route: text, Method: text, Host: text, Path: text, Address: text,
-		Email: text, UserId: text, Reasons: []string{text}, Error: text,
+		Email: text, UserId: text, ImpersonatedBy: text, Reasons: []string{text}, Error: text,
 	})
 	w.settle("the session", func(m *summaries) bool { return m.sessions[victim] != nil && m.sessions[victim].from == text })
 	w.settle("the device", func(m *summaries) bool { return m.devices["device"] != nil && m.links["link"] != nil })
