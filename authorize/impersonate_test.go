@@ -154,6 +154,48 @@ func TestWhoAnAdministratorActsAs(t *testing.T) {
 	}
 }
 
+// Nothing is written when it ends by itself: what comes back within the time
+// brings it back.
+func TestWhatComesBackBringsItBack(t *testing.T) {
+	t.Parallel()
+	for name, away := range map[string]func(t *testing.T, h *house) (back func()){
+		"consent": func(_ *testing.T, h *house) func() {
+			h.config.Console.Impersonation = false
+			return func() { h.config.Console.Impersonation = true }
+		},
+		"her role": func(t *testing.T, h *house) func() {
+			h.admins = adminsOf(t, "carol@corp.example")
+			return func() { h.admins = adminsOf(t, "alice@corp.example") }
+		},
+		"his account": func(_ *testing.T, h *house) func() {
+			h.alter("s-bob", func(_ *databroker.Session, u *databroker.User) { u.Disabled = true })
+			return func() { h.alter("s-bob", func(_ *databroker.Session, u *databroker.User) { u.Disabled = false }) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newStage(t, nil)
+			back := away(t, h)
+			h.apply()
+			if h.opens("bobs").allowed || !h.opens("alices").allowed {
+				t.Error("it goes on")
+			}
+			back()
+			h.apply()
+			if !h.opens("bobs").allowed {
+				t.Error("it is not back")
+			}
+			back = away(t, h)
+			h.clock.advance(15 * time.Minute)
+			back()
+			h.apply()
+			if h.opens("bobs").allowed {
+				t.Error("it is back after its time")
+			}
+		})
+	}
+}
+
 // Void or over, it leaves the administrator signed in; where it cannot be known,
 // nobody is let in.
 func TestDoubtAboutWhoActsDenies(t *testing.T) {
