@@ -17,10 +17,18 @@ import (
 // statusCommand says how a running instance is.
 func statusCommand(env *viper.Viper, t terminal) *cobra.Command {
 	var to consoleFlags
+	var activity bool
 	cmd := &cobra.Command{
 		Use: "status", Short: "Say how a running instance is: configuration, Envoy, certificates, sessions", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
+				if activity {
+					out, err := consolepb.NewStatusServiceClient(conn).GetActivity(ctx, &consolepb.GetActivityRequest{})
+					if err != nil {
+						return err
+					}
+					return to.print(t, out, func() error { return writeActivity(t, out) })
+				}
 				out, err := consolepb.NewStatusServiceClient(conn).GetStatus(ctx, &consolepb.GetStatusRequest{})
 				if err != nil {
 					return err
@@ -30,7 +38,23 @@ func statusCommand(env *viper.Viper, t terminal) *cobra.Command {
 		},
 	}
 	to.add(cmd)
+	cmd.Flags().BoolVar(&activity, "activity", false, "what it did in the last day, by the hour, instead")
 	return cmd
+}
+
+func writeActivity(t terminal, a *consolepb.GetActivityResponse) error {
+	w := tabwriter.NewWriter(t.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "FROM\tALLOWED\tASKED TO SIGN IN\tREFUSED\tSIGN-INS")
+	for _, h := range a.Hours {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\n", moment(h.Start), h.Allowed, h.Asked, h.Refused, h.SignIns)
+	}
+	for _, r := range a.Refusals {
+		fmt.Fprintf(w, "refused: %s\t%d\n", plain(r.Reason), r.Count)
+	}
+	if !a.Whole {
+		fmt.Fprintf(w, "counted since %s alone\n", moment(a.Since))
+	}
+	return w.Flush()
 }
 
 func writeStatus(t terminal, s *consolepb.GetStatusResponse) error {

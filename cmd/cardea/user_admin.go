@@ -15,7 +15,7 @@ import (
 // userAdminCommands are about the people whom a running instance knows, of every
 // identity provider.
 func userAdminCommands(env *viper.Viper, t terminal) []*cobra.Command {
-	return []*cobra.Command{userListCommand(env, t), userShowCommand(env, t), userShutCommand(env, t, true), userShutCommand(env, t, false)}
+	return []*cobra.Command{userListCommand(env, t), userGroupsCommand(env, t), userShowCommand(env, t), userShutCommand(env, t, true), userShutCommand(env, t, false)}
 }
 
 func userListCommand(env *viper.Viper, t terminal) *cobra.Command {
@@ -43,6 +43,39 @@ func userListCommand(env *viper.Viper, t terminal) *cobra.Command {
 	cmd.Flags().StringVar(&req.Group, "group", "", "members of this group alone")
 	cmd.Flags().BoolVar(&disabled, "disabled", false, "people who are shut out alone")
 	return cmd
+}
+
+func userGroupsCommand(env *viper.Viper, t terminal) *cobra.Command {
+	var to consoleFlags
+	req := &consolepb.ListGroupsRequest{Page: &consolepb.PageRequest{}}
+	cmd := &cobra.Command{
+		Use: "groups", Short: "List the groups that people are in", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
+				out, err := consolepb.NewUserServiceClient(conn).ListGroups(ctx, req)
+				if err != nil {
+					return err
+				}
+				return to.print(t, out, func() error { return writeGroups(t, out) })
+			})
+		},
+	}
+	to.add(cmd)
+	pageFlags(cmd, req.Page, "name or members")
+	cmd.Flags().StringVar(&req.Search, "search", "", "text in the name")
+	return cmd
+}
+
+func writeGroups(t terminal, out *consolepb.ListGroupsResponse) error {
+	w := tabwriter.NewWriter(t.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "GROUP\tMEMBERS")
+	for _, g := range out.Groups {
+		fmt.Fprintf(w, "%s\t%d\n", plain(g.Name), g.Members)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return writePage(t, len(out.Groups), out.Page)
 }
 
 func writeUsers(t terminal, out *consolepb.ListUsersResponse) error {

@@ -107,6 +107,12 @@ func TestAnAdministratorLooksIntoADenial(t *testing.T) {
 		if out := h.in.tool(t, 0, "route", "list", "--config", h.in.file); !strings.Contains(out, "https://ops.localhost") || !strings.Contains(out, h.in.file) {
 			t.Errorf("route list says %s", out)
 		}
+		if out := h.in.tool(t, 0, "status", "--activity", "--config", h.in.file); !strings.Contains(out, "SIGN-INS") || !strings.Contains(out, "refused: groups-unauthorized") {
+			t.Errorf("status --activity says %s", out)
+		}
+		if out := h.in.tool(t, 0, "user", "groups", "--config", h.in.file); !strings.Contains(out, "MEMBERS") {
+			t.Errorf("user groups says %s", out)
+		}
 		var status struct {
 			Generation string
 			Sessions   int
