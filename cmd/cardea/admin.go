@@ -190,13 +190,7 @@ func (h *house) explainEntry(ctx context.Context, e *journal.Entry) (_ *explaine
 	if out.Explanation, err = p.Explain(ctx, s); err != nil {
 		return nil, err
 	}
-	outcome := out.Explanation.Outcome
-	if e.ImpersonatedBy != "" {
-		if outcome = authorize.StandInOutcome(outcome); outcome != out.Explanation.Outcome {
-			remark("somebody acted as this person: what only the person can show was refused")
-		}
-	}
-	if p.Digest() == e.PolicyDigest && len(out.Remarks) == 0 && outcome != e.Outcome {
+	if p.Digest() == e.PolicyDigest && len(out.Remarks) == 0 && out.Explanation.Outcome != e.Outcome {
 		remark("it was %s then, for reasons beside the policy", e.Outcome)
 	}
 	return out, nil
