@@ -38,13 +38,7 @@ func requestListCommand(env *viper.Viper, t terminal) *cobra.Command {
 			if state != "" {
 				req.State = consolepb.AccessRequestState(value)
 			}
-			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
-				out, err := consolepb.NewAccessServiceClient(conn).ListAccessRequests(ctx, req)
-				if err != nil {
-					return err
-				}
-				return to.print(t, out, func() error { return writeRequests(t, out) })
-			})
+			return ask(&to, cmd, env, t, consolepb.NewAccessServiceClient, consolepb.AccessServiceClient.ListAccessRequests, req, writeRequests)
 		},
 	}
 	to.add(cmd)
@@ -137,13 +131,7 @@ func grantListCommand(env *viper.Viper, t terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List grants that are in force", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
-				out, err := consolepb.NewAccessServiceClient(conn).ListGrants(ctx, req)
-				if err != nil {
-					return err
-				}
-				return to.print(t, out, func() error { return writeGrants(t, out) })
-			})
+			return ask(&to, cmd, env, t, consolepb.NewAccessServiceClient, consolepb.AccessServiceClient.ListGrants, req, writeGrants)
 		},
 	}
 	to.add(cmd)

@@ -30,13 +30,7 @@ func accountListCommand(env *viper.Viper, t terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List service accounts", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
-				out, err := consolepb.NewServiceAccountServiceClient(conn).ListServiceAccounts(ctx, req)
-				if err != nil {
-					return err
-				}
-				return to.print(t, out, func() error { return writeAccounts(t, out) })
-			})
+			return ask(&to, cmd, env, t, consolepb.NewServiceAccountServiceClient, consolepb.ServiceAccountServiceClient.ListServiceAccounts, req, writeAccounts)
 		},
 	}
 	to.add(cmd)

@@ -75,6 +75,19 @@ func inWords(err error) error {
 	return errors.New(before + st.Message())
 }
 
+// ask calls one method with req and writes its answer.
+func ask[C, Q any, A proto.Message](f *consoleFlags, cmd *cobra.Command, env *viper.Viper, t terminal,
+	client func(grpc.ClientConnInterface) C, method func(C, context.Context, *Q, ...grpc.CallOption) (A, error), req *Q, write func(terminal, A) error,
+) error {
+	return f.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
+		out, err := method(client(conn), ctx, req)
+		if err != nil {
+			return err
+		}
+		return f.print(t, out, func() error { return write(t, out) })
+	})
+}
+
 // print writes an answer as JSON, or by text.
 func (f *consoleFlags) print(t terminal, out proto.Message, text func() error) error {
 	if !f.json {

@@ -60,13 +60,7 @@ func deviceListCommand(env *viper.Viper, t terminal) *cobra.Command {
 			if err := checkDeviceType(req.Type); err != nil {
 				return err
 			}
-			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
-				out, err := consolepb.NewDeviceServiceClient(conn).ListDevices(ctx, req)
-				if err != nil {
-					return err
-				}
-				return to.print(t, out, func() error { return writeDevices(t, out) })
-			})
+			return ask(&to, cmd, env, t, consolepb.NewDeviceServiceClient, consolepb.DeviceServiceClient.ListDevices, req, writeDevices)
 		},
 	}
 	to.add(cmd)

@@ -76,13 +76,7 @@ func linkListCommand(env *viper.Viper, t terminal) *cobra.Command {
 			default:
 				return fmt.Errorf("--state: want waiting, used or expired, not %q", state)
 			}
-			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
-				out, err := consolepb.NewDeviceServiceClient(conn).ListEnrollmentLinks(ctx, req)
-				if err != nil {
-					return err
-				}
-				return to.print(t, out, func() error { return writeLinks(t, out) })
-			})
+			return ask(&to, cmd, env, t, consolepb.NewDeviceServiceClient, consolepb.DeviceServiceClient.ListEnrollmentLinks, req, writeLinks)
 		},
 	}
 	to.add(cmd)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -10,7 +9,6 @@ import (
 	"github.com/cardea-proxy/cardea/proxy/console/consolepb"
 	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
-	"google.golang.org/grpc"
 )
 
 func deviceShowCommand(env *viper.Viper, t terminal) *cobra.Command {
@@ -18,13 +16,7 @@ func deviceShowCommand(env *viper.Viper, t terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show ID", Short: "Show a device with all that is known of it, and its history", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
-				out, err := consolepb.NewDeviceServiceClient(conn).GetDevice(ctx, &consolepb.GetDeviceRequest{Id: args[0]})
-				if err != nil {
-					return err
-				}
-				return to.print(t, out, func() error { return writeDevice(t, out) })
-			})
+			return ask(&to, cmd, env, t, consolepb.NewDeviceServiceClient, consolepb.DeviceServiceClient.GetDevice, &consolepb.GetDeviceRequest{Id: args[0]}, writeDevice)
 		},
 	}
 	to.add(cmd)

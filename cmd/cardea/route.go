@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"github.com/cardea-proxy/cardea/proxy/console/consolepb"
 	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
-	"google.golang.org/grpc"
 )
 
 // routeCommand shows the routes of a running instance.
@@ -25,13 +23,7 @@ func routeCommand(env *viper.Viper, t terminal) *cobra.Command {
 		Use: "list", Short: "List routes, in the order in which they are tried", Args: cobra.NoArgs,
 		Example: "  cardea route list --policy operations --config config.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
-				out, err := consolepb.NewRouteServiceClient(conn).ListRoutes(ctx, req)
-				if err != nil {
-					return err
-				}
-				return to.print(t, out, func() error { return writeRoutes(t, out) })
-			})
+			return ask(&to, cmd, env, t, consolepb.NewRouteServiceClient, consolepb.RouteServiceClient.ListRoutes, req, writeRoutes)
 		},
 	}
 	to.add(list)
@@ -49,13 +41,7 @@ func showRouteCommand(env *viper.Viper, t terminal) *cobra.Command {
 		Use: "show ID", Short: "Show a route with its rules, policies and the coverage by tests", Args: cobra.ExactArgs(1),
 		Long: "Shows a route in force. Its id is in --json of list, and on its page in the console.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
-				out, err := consolepb.NewRouteServiceClient(conn).GetRoute(ctx, &consolepb.GetRouteRequest{Id: args[0]})
-				if err != nil {
-					return err
-				}
-				return to.print(t, out, func() error { return writeRoute(t, out) })
-			})
+			return ask(&to, cmd, env, t, consolepb.NewRouteServiceClient, consolepb.RouteServiceClient.GetRoute, &consolepb.GetRouteRequest{Id: args[0]}, writeRoute)
 		},
 	}
 	to.add(show)

@@ -40,13 +40,7 @@ func sessionListCommand(env *viper.Viper, t terminal) *cobra.Command {
 			default:
 				return fmt.Errorf("--state: want active, disabled or orphaned, not %q", state)
 			}
-			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
-				out, err := consolepb.NewSessionServiceClient(conn).ListSessions(ctx, req)
-				if err != nil {
-					return err
-				}
-				return to.print(t, out, func() error { return writeSessions(t, out) })
-			})
+			return ask(&to, cmd, env, t, consolepb.NewSessionServiceClient, consolepb.SessionServiceClient.ListSessions, req, writeSessions)
 		},
 	}
 	to.add(cmd)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"github.com/cardea-proxy/cardea/proxy/console/consolepb"
 	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
-	"google.golang.org/grpc"
 )
 
 // statusCommand says how a running instance is.
@@ -21,20 +19,10 @@ func statusCommand(env *viper.Viper, t terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status", Short: "Say how a running instance is: configuration, Envoy, certificates, sessions", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
-				if activity {
-					out, err := consolepb.NewStatusServiceClient(conn).GetActivity(ctx, &consolepb.GetActivityRequest{})
-					if err != nil {
-						return err
-					}
-					return to.print(t, out, func() error { return writeActivity(t, out) })
-				}
-				out, err := consolepb.NewStatusServiceClient(conn).GetStatus(ctx, &consolepb.GetStatusRequest{})
-				if err != nil {
-					return err
-				}
-				return to.print(t, out, func() error { return writeStatus(t, out) })
-			})
+			if activity {
+				return ask(&to, cmd, env, t, consolepb.NewStatusServiceClient, consolepb.StatusServiceClient.GetActivity, &consolepb.GetActivityRequest{}, writeActivity)
+			}
+			return ask(&to, cmd, env, t, consolepb.NewStatusServiceClient, consolepb.StatusServiceClient.GetStatus, &consolepb.GetStatusRequest{}, writeStatus)
 		},
 	}
 	to.add(cmd)

@@ -28,13 +28,7 @@ func userListCommand(env *viper.Viper, t terminal) *cobra.Command {
 			if disabled {
 				req.State = consolepb.UserState_USER_STATE_DISABLED
 			}
-			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
-				out, err := consolepb.NewUserServiceClient(conn).ListUsers(ctx, req)
-				if err != nil {
-					return err
-				}
-				return to.print(t, out, func() error { return writeUsers(t, out) })
-			})
+			return ask(&to, cmd, env, t, consolepb.NewUserServiceClient, consolepb.UserServiceClient.ListUsers, req, writeUsers)
 		},
 	}
 	to.add(cmd)
@@ -51,13 +45,7 @@ func userGroupsCommand(env *viper.Viper, t terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "groups", Short: "List the groups that people are in", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
-				out, err := consolepb.NewUserServiceClient(conn).ListGroups(ctx, req)
-				if err != nil {
-					return err
-				}
-				return to.print(t, out, func() error { return writeGroups(t, out) })
-			})
+			return ask(&to, cmd, env, t, consolepb.NewUserServiceClient, consolepb.UserServiceClient.ListGroups, req, writeGroups)
 		},
 	}
 	to.add(cmd)
@@ -103,13 +91,7 @@ func userShowCommand(env *viper.Viper, t terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show KEY", Short: "Show a person with sessions and devices", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return to.call(cmd, env, func(ctx context.Context, conn *grpc.ClientConn) error {
-				out, err := consolepb.NewUserServiceClient(conn).GetUser(ctx, &consolepb.GetUserRequest{Key: args[0]})
-				if err != nil {
-					return err
-				}
-				return to.print(t, out, func() error { return writeUser(t, out) })
-			})
+			return ask(&to, cmd, env, t, consolepb.NewUserServiceClient, consolepb.UserServiceClient.GetUser, &consolepb.GetUserRequest{Key: args[0]}, writeUser)
 		},
 	}
 	to.add(cmd)
