@@ -76,7 +76,11 @@ func (k *people) of(p *journal.Person) who {
 		UserID string `json:"user_id"`
 	}
 	one := who{id: "?"} // somebody of whom nothing was recorded
-	if p.JSON != nil && decodeExact(p.JSON, &data) == nil {
+	raw := p.JSON
+	if p.Data != nil { // not written yet
+		raw, _ = p.Data() // without it nothing is known, as of one that was read
+	}
+	if raw != nil && decodeExact(raw, &data) == nil {
 		one = who{data.Email, data.UserID}
 	}
 	k.last[p] = one
@@ -162,37 +166,17 @@ type follower struct {
 	tail    *tail
 	waiting chan *journal.Entry
 	missed  atomic.Uint64
-	known   map[*journal.Person]who
+	known   people
 }
 
 // Next is that of console.Follower.
 func (f *follower) Next(ctx context.Context) (*consolepb.Decision, uint64, error) {
 	select {
 	case e := <-f.waiting:
-		return decisionOf(e, f.of(e.Person)), f.missed.Swap(0), nil
+		return decisionOf(e, f.known.of(e.Person)), f.missed.Swap(0), nil
 	case <-ctx.Done():
 		return nil, 0, ctx.Err()
 	}
-}
-
-// of settles a person who has not been written yet.
-func (f *follower) of(p *journal.Person) who {
-	if p == nil {
-		return who{}
-	}
-	if one, ok := f.known[p]; ok {
-		return one
-	}
-	if f.known == nil || len(f.known) >= maxPeople {
-		f.known = map[*journal.Person]who{}
-	}
-	settled := &journal.Person{}
-	if data, err := p.Data(); err == nil {
-		settled.JSON = data
-	}
-	var known people
-	f.known[p] = known.of(settled)
-	return f.known[p]
 }
 
 // Close is that of console.Follower.

@@ -26,9 +26,8 @@ type Acting struct {
 	Stop  Action
 }
 
-func (c Console) sections() ([]Section, Acting) { return c.Sections, c.Acting }
-
-func (c Console) over() *Over { return c.Over }
+// around is what the layout takes of a view of the console.
+func (c Console) around() Console { return c }
 
 // Over is the page that a modal dialog lies on. It is seen and out of reach:
 // the dialog needs no script, and every step of it has an address.

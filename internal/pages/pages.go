@@ -178,11 +178,9 @@ func (p *Pages) render(g page) Answer {
 		Title: g.title, Class: g.name, Brand: p.brand, Style: style.element,
 		Refresh: g.head, Frame: g.frame, View: g.view,
 	}
-	if c, ok := g.view.(interface{ sections() ([]Section, Acting) }); ok {
-		d.Sections, d.Acting = c.sections()
-	}
-	if c, ok := g.view.(interface{ over() *Over }); ok {
-		d.Over = c.over()
+	if v, ok := g.view.(interface{ around() Console }); ok {
+		c := v.around()
+		d.Sections, d.Acting, d.Over = c.Sections, c.Acting, c.Over
 	}
 	csp := g.policy
 	csp.style = style.source
